@@ -1,0 +1,1 @@
+"""Spean: a hotline and case management for migrant workers."""

@@ -1,0 +1,1 @@
+"""The JSON doors for the field app, supervisors and operators."""

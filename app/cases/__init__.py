@@ -1,0 +1,1 @@
+"""Cases: their members, notes, stages, tasks and timeline."""

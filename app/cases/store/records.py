@@ -1,0 +1,216 @@
+"""What hangs on a case: people, members, notes, contact attempts, tasks, and repeated requests."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+
+from app.cases.rules.stages import Sight
+from app.cases.store.cases import seen_by
+from app.cases.tables import cases, commands, contact_attempts, members, notes, persons, tasks
+from app.crypto.vault import Place, Vault
+from app.kernel.ids import new_id
+from app.kernel.phone import Phone
+from app.store.rows import insert_new
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A human being in a case; everything but the id may be unknown."""
+
+    id: UUID
+    name: str | None = None
+    phone: Phone | None = None
+    sex: str = "unknown"
+    birth_date: date | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One affected person of a case."""
+
+    id: UUID
+    case_id: UUID
+    person: Person
+    status: str = "active"
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a worker wrote down."""
+
+    id: UUID
+    case_id: UUID
+    author_id: UUID
+    text: str
+    restricted: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactAttempt:
+    """One try to reach somebody of a case."""
+
+    id: UUID
+    case_id: UUID
+    author_id: UUID
+    channel: str
+    outcome: str
+    note: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something a human must do."""
+
+    id: UUID
+    kind: str
+    case_id: UUID | None
+    subject_id: UUID | None
+    due_at: datetime
+    created_at: datetime
+    done_at: datetime | None = None
+
+
+class RecordStore:
+    """What hangs on cases, as seen from one transaction."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        """Work inside this transaction."""
+        self._connection = connection
+        self._vault = vault
+
+    def add_person(self, person: Person, now: datetime) -> None:
+        """Keep a person; one with this id that is there already stays as it is."""
+        insert_new(self._connection, persons, {
+            "id": person.id, "name": self._sealed(person.name, "person", person.id, "name"),
+            "phone": self._sealed(person.phone.e164 if person.phone else None, "person", person.id, "phone"),
+            "phone_index": self._vault.index("phone", person.phone.e164) if person.phone else None,
+            "sex": person.sex, "birth_date": person.birth_date, "language": person.language, "created_at": now,
+        })  # fmt: skip
+
+    def add_members(self, added: Iterable[Member], now: datetime) -> None:
+        """Keep members and the people they are."""
+        for member in added:
+            self.add_person(member.person, now)
+            insert_new(self._connection, members, {
+                "id": member.id, "case_id": member.case_id, "person_id": member.person.id,
+                "status": member.status, "outcome": member.outcome, "created_at": now,
+            })  # fmt: skip
+
+    def members_of(self, case_ids: Iterable[UUID]) -> dict[UUID, list[Member]]:
+        """The members of each case, in the order in which they were added."""
+        asked = (
+            select(
+                members.c.id.label("member_id"), members.c.case_id, members.c.status, members.c.outcome, persons
+            )
+            .join(persons, persons.c.id == members.c.person_id)
+            .where(members.c.case_id.in_(list(case_ids)))
+            .order_by(members.c.created_at, members.c.id)
+        )
+        found: dict[UUID, list[Member]] = defaultdict(list)
+        for row in self._connection.execute(asked):
+            person = self._person(row)
+            found[row.case_id].append(Member(row.member_id, row.case_id, person, row.status, row.outcome))
+        return found
+
+    def people(self, ids: Iterable[UUID]) -> dict[UUID, Person]:
+        """People by id."""
+        found = self._connection.execute(select(persons).where(persons.c.id.in_(list(ids))))
+        return {row.id: self._person(row) for row in found}
+
+    def add_note(self, note: Note) -> None:
+        """Keep a note. Notes are only ever added."""
+        self._connection.execute(insert(notes).values(
+            id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted, at=note.at,
+            text=self._vault.seal(note.text, Place("note", note.id, "text")),
+        ))  # fmt: skip
+
+    def notes(self, ids: Iterable[UUID]) -> dict[UUID, Note]:
+        """Notes by id."""
+        found = self._connection.execute(select(notes).where(notes.c.id.in_(list(ids))))
+        return {row.id: self._note(row) for row in found}
+
+    def add_contact_attempt(self, attempt: ContactAttempt) -> None:
+        """Keep a contact attempt."""
+        self._connection.execute(insert(contact_attempts).values(
+            id=attempt.id, case_id=attempt.case_id, author_id=attempt.author_id, channel=attempt.channel,
+            outcome=attempt.outcome, note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"), at=attempt.at,
+        ))  # fmt: skip
+
+    def contact_attempts(self, ids: Iterable[UUID]) -> dict[UUID, ContactAttempt]:
+        """Contact attempts by id."""
+        found = self._connection.execute(select(contact_attempts).where(contact_attempts.c.id.in_(list(ids))))
+        return {row.id: self._attempt(row) for row in found}
+
+    def add_task(self, *, kind: str, case_id: UUID | None, subject_id: UUID | None, due_at: datetime, now: datetime) -> None:
+        """A human must do this until then."""
+        self._connection.execute(insert(tasks).values(
+            id=new_id(now), kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now
+        ))  # fmt: skip
+
+    def open_tasks(self, sight: Sight, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Task]:
+        """What waits for a human, the most pressing first. Tasks of no case are the coordinators'."""
+        asked = select(tasks).where(tasks.c.done_at.is_(None), _for_eyes(sight))
+        if after:
+            later = (tasks.c.due_at == after[0]) & (tasks.c.id > after[1])
+            asked = asked.where((tasks.c.due_at > after[0]) | later)
+        found = self._connection.execute(asked.order_by(tasks.c.due_at, tasks.c.id).limit(limit))
+        return [_task(row) for row in found]
+
+    def locked_task(self, task_id: UUID, sight: Sight) -> Task | None:
+        """One task that these eyes may see, locked."""
+        asked = select(tasks).where(tasks.c.id == task_id, _for_eyes(sight)).with_for_update()
+        row = self._connection.execute(asked).one_or_none()
+        return _task(row) if row else None
+
+    def finish_task(self, task_id: UUID, *, by: UUID, now: datetime) -> None:
+        """A human did it."""
+        self._connection.execute(update(tasks).where(tasks.c.id == task_id).values(done_at=now, done_by=by))
+
+    def first_time(self, command_id: UUID, worker_id: UUID, fingerprint: bytes, now: datetime) -> bool | None:
+        """Whether this request comes for the first time: True; False for a repeat; None where the
+        same id came with another content or from another worker.
+        """
+        values = {"id": command_id, "worker_id": worker_id, "fingerprint": fingerprint, "at": now}
+        if insert_new(self._connection, commands, values):
+            return True
+        kept = self._connection.execute(select(commands).where(commands.c.id == command_id)).one()
+        return False if (kept.worker_id, bytes(kept.fingerprint)) == (worker_id, fingerprint) else None
+
+    def _sealed(self, plain: str | None, table: str, row: UUID, field: str) -> bytes | None:
+        return self._vault.seal(plain, Place(table, row, field)) if plain else None
+
+    def _opened(self, sealed: bytes | None, table: str, row: UUID, field: str) -> str | None:
+        return self._vault.open(sealed, Place(table, row, field)) if sealed else None
+
+    def _person(self, row: Row[Any]) -> Person:
+        phone = self._opened(row.phone, "person", row.id, "phone")
+        return Person(
+            row.id, self._opened(row.name, "person", row.id, "name"), Phone(phone) if phone else None,
+            row.sex, row.birth_date, row.language,
+        )  # fmt: skip
+
+    def _note(self, row: Row[Any]) -> Note:
+        text = self._vault.open(row.text, Place("note", row.id, "text"))
+        return Note(row.id, row.case_id, row.author_id, text, row.restricted, row.at)
+
+    def _attempt(self, row: Row[Any]) -> ContactAttempt:
+        note = self._opened(row.note, "contact_attempt", row.id, "note")
+        return ContactAttempt(row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at)
+
+
+def _for_eyes(sight: Sight) -> ColumnElement[bool]:
+    of_a_case = tasks.c.case_id.in_(select(cases.c.id).where(seen_by(sight)))
+    return or_(of_a_case, tasks.c.case_id.is_(None)) if sight.coordinates else of_a_case
+
+
+def _task(row: Row[Any]) -> Task:
+    return Task(row.id, row.kind, row.case_id, row.subject_id, row.due_at, row.created_at, row.done_at)

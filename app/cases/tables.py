@@ -1,0 +1,211 @@
+"""Cases and everything that hangs on them, as rows."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from app.store.columns import json_field, partial_index, sealed_field, table_of
+
+_OPEN = "closed_at IS NULL"
+
+
+class CaseRow(SQLModel, table=True):
+    """One case. While it is not closed it has an owner or waits in a queue."""
+
+    __tablename__ = "case_file"
+    __table_args__ = (
+        CheckConstraint(
+            "closed_at IS NOT NULL OR owner_id IS NOT NULL OR queue IS NOT NULL", name="case_never_dropped"
+        ),
+        # The lists that people look at, newest first, and the load of one worker or organisation.
+        Index("case_by_organisation", "organisation_id", "opened_at", "id"),
+        Index("case_by_owner", "owner_id", "opened_at", "id"),
+        Index("case_by_opening", "opened_at", "id"),
+        Index("case_by_change", "organisation_id", "updated_at", "id"),
+        partial_index("case_open_by_owner", "owner_id", where=_OPEN),
+        partial_index("case_open_by_organisation", "organisation_id", where=_OPEN),
+        partial_index("case_queue", "queue", where=_OPEN),
+    )
+
+    id: UUID = Field(primary_key=True)
+    code: str = Field(unique=True)
+    status: str
+    urgency: str
+    categories: list[str] = json_field()
+    reasons: bytes | None = sealed_field()
+    language: str
+    origin_channel: str
+    destination_country: str | None = None
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    owner_id: UUID | None = Field(default=None, foreign_key="worker.id")
+    queue: str | None = None
+    member_count: int
+    reporter_id: UUID | None = Field(default=None, foreign_key="person.id")
+    summary: bytes | None = sealed_field()
+    opened_at: datetime
+    accepted_at: datetime | None = None
+    first_contact_at: datetime | None = None
+    closed_at: datetime | None = None
+    hold_until: datetime | None = None
+    outcome: str | None = None
+    client_informed: str | None = None
+    overdue_since: datetime | None = None
+    version: int
+    event_count: int = 0
+    updated_at: datetime
+
+
+class CaseCategoryRow(SQLModel, table=True):
+    """That a case has a category, so that cases can be found by it."""
+
+    __tablename__ = "case_category"
+
+    case_id: UUID = Field(primary_key=True, foreign_key="case_file.id")
+    category: str = Field(primary_key=True, index=True)
+
+
+class CaseHelperRow(SQLModel, table=True):
+    """Someone whom an escalation added to a case: helpers are added, the owner is never removed."""
+
+    __tablename__ = "case_helper"
+
+    case_id: UUID = Field(primary_key=True, foreign_key="case_file.id")
+    worker_id: UUID = Field(primary_key=True, foreign_key="worker.id", index=True)
+    role: str
+    added_at: datetime
+
+
+class CaseDeclineRow(SQLModel, table=True):
+    """That a worker declined a case: routing does not ask them again."""
+
+    __tablename__ = "case_decline"
+
+    case_id: UUID = Field(primary_key=True, foreign_key="case_file.id")
+    worker_id: UUID = Field(primary_key=True, foreign_key="worker.id")
+    at: datetime
+
+
+class CasePhoneRow(SQLModel, table=True):
+    """That a phone is a way to someone in a case; which person, where that is known."""
+
+    __tablename__ = "case_phone"
+
+    case_id: UUID = Field(primary_key=True, foreign_key="case_file.id")
+    contact_point_id: UUID = Field(primary_key=True, foreign_key="contact_point.id", index=True)
+    person_id: UUID | None = Field(default=None, foreign_key="person.id")
+    added_at: datetime
+
+
+class PersonRow(SQLModel, table=True):
+    """A human being in a case: affected, or reporting for someone else."""
+
+    __tablename__ = "person"
+
+    id: UUID = Field(primary_key=True)
+    name: bytes | None = sealed_field()
+    phone: bytes | None = sealed_field()
+    phone_index: bytes | None = None
+    sex: str
+    birth_date: date | None = None
+    language: str | None = None
+    created_at: datetime
+
+
+class MemberRow(SQLModel, table=True):
+    """One affected person of a case. Nameless until someone asks: a count of people makes members too."""
+
+    __tablename__ = "case_member"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    person_id: UUID = Field(foreign_key="person.id")
+    status: str
+    outcome: str | None = None
+    created_at: datetime
+
+
+class CaseEventRow(SQLModel, table=True):
+    """One item of a case's timeline. `details` holds codes and ids; free text is sealed in `private`."""
+
+    __tablename__ = "case_event"
+    __table_args__ = (UniqueConstraint("case_id", "number", name="case_event_order"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id")
+    number: int
+    kind: str
+    at: datetime
+    actor: str
+    details: dict[str, Any] = json_field()
+    private: bytes | None = sealed_field()
+
+
+class NoteRow(SQLModel, table=True):
+    """What a worker wrote down. Notes are only ever added."""
+
+    __tablename__ = "note"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    author_id: UUID = Field(foreign_key="worker.id")
+    text: bytes = sealed_field(nullable=False)
+    restricted: bool
+    at: datetime
+
+
+class ContactAttemptRow(SQLModel, table=True):
+    """One try to reach somebody of a case."""
+
+    __tablename__ = "contact_attempt"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    author_id: UUID = Field(foreign_key="worker.id")
+    channel: str
+    outcome: str
+    note: bytes | None = sealed_field()
+    at: datetime
+
+
+class TaskRow(SQLModel, table=True):
+    """Something a human must do, with the case it belongs to, if any."""
+
+    __tablename__ = "task"
+    __table_args__ = (partial_index("task_open", "due_at", where="done_at IS NULL"),)
+
+    id: UUID = Field(primary_key=True)
+    kind: str
+    case_id: UUID | None = Field(default=None, foreign_key="case_file.id", index=True)
+    subject_id: UUID | None = None
+    due_at: datetime
+    created_at: datetime
+    done_at: datetime | None = None
+    done_by: UUID | None = Field(default=None, foreign_key="worker.id")
+
+
+class CommandRow(SQLModel, table=True):
+    """A request that a device named with its own id, so that repeating it is safe."""
+
+    __tablename__ = "command"
+
+    id: UUID = Field(primary_key=True)
+    worker_id: UUID = Field(foreign_key="worker.id")
+    fingerprint: bytes
+    at: datetime
+
+
+cases = table_of(CaseRow)
+case_categories = table_of(CaseCategoryRow)
+helpers = table_of(CaseHelperRow)
+declines = table_of(CaseDeclineRow)
+case_phones = table_of(CasePhoneRow)
+persons = table_of(PersonRow)
+members = table_of(MemberRow)
+events = table_of(CaseEventRow)
+notes = table_of(NoteRow)
+contact_attempts = table_of(ContactAttemptRow)
+tasks = table_of(TaskRow)
+commands = table_of(CommandRow)

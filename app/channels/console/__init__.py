@@ -1,0 +1,1 @@
+"""The console: texts simulated at a terminal, and words that nobody carries further."""

@@ -1,0 +1,1 @@
+"""Twilio, and everything that speaks its dialect: webhooks in, REST out."""

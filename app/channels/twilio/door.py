@@ -1,0 +1,82 @@
+"""Twilio's webhooks: verify, commit what came to the inbox, answer."""
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from prometheus_client import Counter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.channels.door import BodyTooLarge, Inbox, commit, read_body
+from app.channels.twilio.signature import Params, SignatureCheck, Signed
+from app.intake.store import Arrival
+
+CARRIER = "twilio"
+_EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_FORM = "application/x-www-form-urlencoded"
+_REFUSED = Counter("spean_carrier_refused_total", "Requests that a carrier's door refused", ["carrier", "why"])
+_MOST_FIELDS = 200
+
+
+@dataclass(frozen=True)
+class TwilioDoor:
+    """Inbound texts and message statuses. What was refused leaves nothing behind but a count."""
+
+    inbox: Inbox
+    check: SignatureCheck
+
+    async def text(self, request: Request) -> Response:
+        """`POST /twilio/sms`: one incoming text, answered with nothing to say: replies leave by the outbox."""
+        return await self._take(request, kind="text")
+
+    async def status(self, request: Request) -> Response:
+        """`POST /twilio/sms/status`: what became of a text of ours."""
+        return await self._take(request, kind="status")
+
+    async def _take(self, request: Request, *, kind: str) -> Response:
+        try:
+            body = await read_body(request)
+        except BodyTooLarge:
+            _REFUSED.labels(CARRIER, "too_large").inc()
+            return Response(status_code=413)
+        params = _params(request, body)
+        if not self.check.holds(_signed(request, body, params)) or params is None:
+            _REFUSED.labels(CARRIER, "signature").inc()
+            return Response(status_code=403)
+        await commit(self.inbox, [_arrival(params, body, kind)])
+        return Response(_EMPTY_TWIML, media_type="text/xml; charset=utf-8")
+
+
+def _params(request: Request, body: bytes) -> Params | None:
+    if not request.headers.get("content-type", _FORM).startswith(_FORM):
+        return None
+    params = Params()
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        return None
+    for name, value in pairs:
+        params.setdefault(name, []).append(value)
+    return params
+
+
+def _signed(request: Request, body: bytes, params: Params | None) -> Signed:
+    scope = request.scope
+    return Signed(
+        path=scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        signature=request.headers.get("x-twilio-signature", ""),
+        body=body,
+        params=params,
+    )
+
+
+def _arrival(params: Params, body: bytes, kind: str) -> Arrival:
+    sid = params.first("MessageSid") or params.first("SmsSid") or hashlib.sha256(body).hexdigest()
+    # A text of ours has many statuses, each of which is news; a text to us comes under its sid alone.
+    carrier_id = f"{sid}:{params.first('MessageStatus')}" if kind == "status" else sid
+    sender = sid if kind == "status" else params.first("From")
+    return Arrival(CARRIER, params.first("AccountSid"), carrier_id, kind, sender, body)

@@ -1,0 +1,21 @@
+"""What an NGO edits without a programmer, read from CONFIG_DIR, checked, and handed on as typed values."""
+
+from app.configuration.loading import load_configuration
+from app.configuration.values import (
+    CategoryConfig,
+    Configuration,
+    ConfigurationError,
+    GatewayConfig,
+    Indicator,
+    OrganisationConfig,
+)
+
+__all__ = [
+    "CategoryConfig",
+    "Configuration",
+    "ConfigurationError",
+    "GatewayConfig",
+    "Indicator",
+    "OrganisationConfig",
+    "load_configuration",
+]

@@ -1,0 +1,121 @@
+"""Loading CONFIG_DIR as a whole: every file, and what must agree between and within them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+from app.configuration.reading import Place, Reading, read_file
+from app.configuration.schema import (
+    CategoriesFile,
+    EscalationFile,
+    GatewaysFile,
+    HolidaysFile,
+    OrganisationsFile,
+)
+from app.configuration.values import Configuration, ConfigurationError
+from app.kernel.urgency import Urgency
+from app.routing.rules import ANY, UNCLASSIFIED
+
+
+def load_configuration(folder: Path) -> Configuration:
+    """What the files of this folder say; `holidays.yaml` and `gateways.yaml` may be absent.
+
+    A profile left out of `escalation.yaml` is stood in for by the next stricter one that is
+    there, also where an override names it; U1 must be there.
+    Raises: ConfigurationError, which names file, line and field of every mistake at once.
+    """
+    categories = read_file(folder / "categories.yaml", CategoriesFile, section="categories")
+    escalation = read_file(folder / "escalation.yaml", EscalationFile, section="profiles")
+    days_off = read_file(folder / "holidays.yaml", HolidaysFile, section="extra_days", required=False)
+    organisations = read_file(folder / "organisations.yaml", OrganisationsFile, section="organisations")
+    gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
+    _check_categories(categories, escalation, organisations)
+    _check_ladders(escalation)
+    _check_twins(organisations, gateways)
+    if (
+        categories.content is None
+        or escalation.content is None
+        or days_off.content is None
+        or organisations.content is None
+        or gateways.content is None
+        or any(reading.problems for reading in (categories, escalation, organisations, gateways))
+    ):
+        readings = (categories, escalation, days_off, organisations, gateways)
+        raise ConfigurationError(tuple(problem for reading in readings for problem in reading.problems))
+    return Configuration(
+        ladders=escalation.content.typed(days_off.content),
+        organisations=tuple(entry.typed() for entry in organisations.content.organisations),
+        categories={code: entry.typed(code) for code, entry in categories.content.categories.items()},
+        gateways=tuple(entry.typed() for entry in gateways.content.gateways),
+    )
+
+
+def _check_categories(
+    categories: Reading[CategoriesFile],
+    escalation: Reading[EscalationFile],
+    organisations: Reading[OrganisationsFile],
+) -> None:
+    """Every category that another file names must exist, and so must the one for what is unclear."""
+    if categories.content is None:
+        return
+    known = categories.content.categories.keys()
+    if UNCLASSIFIED not in known:
+        categories.problem(("categories", UNCLASSIFIED), "is missing; texts that nobody understood need it")
+    overrides = escalation.content.overrides if escalation.content else []
+    for index, override in enumerate(overrides):
+        category = override.when.category
+        if category is not None and category not in known:
+            place: Place = ("overrides", index, "when", "category")
+            escalation.problem(place, f"“{category}” is not in categories.yaml")
+    entries = organisations.content.organisations if organisations.content else []
+    for index, entry in enumerate(entries):
+        for position, code in enumerate(entry.categories):
+            if code != ANY and code not in known:
+                place = ("organisations", index, "categories", position)
+                organisations.problem(place, f"“{code}” is not in categories.yaml")
+
+
+def _check_ladders(escalation: Reading[EscalationFile]) -> None:
+    """Every urgency has a ladder, each rung is later than the one before, each override asks something."""
+    if escalation.content is None:
+        return
+    if Urgency.U1 not in escalation.content.profiles:
+        escalation.problem(
+            ("profiles", Urgency.U1.value),
+            "is missing, and no profile is stricter that could stand in for it",
+        )
+    calendar = escalation.content.calendar.typed(HolidaysFile())
+    for urgency, entry in escalation.content.profiles.items():
+        profile = entry.typed(urgency.value)
+        lengths = [profile.usual_length(calendar, rung.after) for rung in profile.rungs]
+        for index, (lower, upper) in enumerate(pairwise(lengths)):
+            if upper <= lower:
+                before, after = profile.rungs[index].after, profile.rungs[index + 1].after
+                place = ("profiles", urgency.value, "escalate", index + 1, "after")
+                escalation.problem(place, f"{after} must be later than {before} of the rung before it")
+    for index, override in enumerate(escalation.content.overrides):
+        if override.when.category is None and override.when.members_gte is None:
+            escalation.problem(("overrides", index, "when"), "must name a category, members_gte or both")
+
+
+def _check_twins(organisations: Reading[OrganisationsFile], gateways: Reading[GatewaysFile]) -> None:
+    """No two organisations have one code, no two gateways one name."""
+    codes = [entry.code for entry in organisations.content.organisations] if organisations.content else []
+    for index in _repeated(codes):
+        organisations.problem(("organisations", index, "code"), f"“{codes[index]}” is taken by another one")
+    entries = gateways.content.gateways if gateways.content else []
+    # Secrets are found under the name in capitals with _ for -, so that these count as the same.
+    names = [entry.name.replace("-", "_") for entry in entries]
+    for index in _repeated(names):
+        gateways.problem(("gateways", index, "name"), f"“{entries[index].name}” is taken by another one")
+
+
+def _repeated(names: Iterable[str]) -> list[int]:
+    seen: Counter[str] = Counter()
+    repeated = []
+    for index, name in enumerate(names):
+        if seen[name]:
+            repeated.append(index)
+        seen[name] += 1
+    return repeated

@@ -1,0 +1,1 @@
+"""Timers, ladders and calendars: by when a human must act, and who is told when nobody did."""

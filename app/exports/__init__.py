@@ -1,0 +1,1 @@
+"""What supervisors take out: plans, columns and writers."""

@@ -1,0 +1,1 @@
+"""Texts by key and language, the length of a text message, and the words that are safe to send."""

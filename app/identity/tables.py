@@ -1,0 +1,77 @@
+"""Organisations, workers, their tokens and their failed sign-ins, as rows."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from app.store.columns import json_field, sealed_field, table_of
+
+
+class OrganisationRow(SQLModel, table=True):
+    """An NGO, as last loaded from `config/organisations.yaml`."""
+
+    __tablename__ = "organisation"
+
+    id: UUID = Field(primary_key=True)
+    code: str = Field(unique=True)
+    name: str
+    categories: list[str] = json_field()
+    destinations: list[str] = json_field()
+    languages: list[str] = json_field()
+    always_open: bool
+    capacity: int
+    verified: bool
+    active: bool
+
+
+class WorkerRow(SQLModel, table=True):
+    """Someone who signs in."""
+
+    __tablename__ = "worker"
+
+    id: UUID = Field(primary_key=True)
+    username: str = Field(unique=True)
+    password_hash: str
+    role: str = Field(index=True)
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id", index=True)
+    name: bytes | None = sealed_field()
+    phone: bytes | None = sealed_field()
+    languages: list[str] = json_field()
+    on_duty: bool
+    active: bool
+    last_assigned_at: datetime | None = None
+    created_at: datetime
+
+
+class TokenRow(SQLModel, table=True):
+    """One sign-in: its access token and refresh token, as hashes."""
+
+    __tablename__ = "token"
+
+    id: UUID = Field(primary_key=True)
+    worker_id: UUID = Field(foreign_key="worker.id", index=True)
+    device_id: str | None = None
+    access_hash: bytes = Field(unique=True)
+    refresh_hash: bytes = Field(unique=True)
+    access_until: datetime
+    refresh_until: datetime
+    created_at: datetime
+    replaced_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class SignInAttemptRow(SQLModel, table=True):
+    """Failed sign-ins for one name, whether or not a worker bears it."""
+
+    __tablename__ = "sign_in_attempt"
+
+    name_index: bytes = Field(primary_key=True)
+    failed: int
+    last_at: datetime
+
+
+organisations = table_of(OrganisationRow)
+workers = table_of(WorkerRow)
+tokens = table_of(TokenRow)
+attempts = table_of(SignInAttemptRow)

@@ -1,0 +1,1 @@
+"""What people send us, before and until it becomes a case: messages, contacts, triage."""

@@ -1,0 +1,37 @@
+"""What a carrier's raw bytes mean once they have been read: a text, or news of a text of ours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.outbox.rules import Report
+
+
+class Unreadable(ValueError):
+    """The raw bytes are not what this carrier sends. The text names the field, never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingText:
+    """One text as the carrier gave it. `via` is our number or gateway that it came to.
+
+    `region` is the ISO 3166 code of the country in which national numbers are to be read.
+    """
+
+    sender: str
+    via: str
+    body: str
+    region: str | None = None
+    claimed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingReport:
+    """What became of a text of ours, by the id that the carrier gave it."""
+
+    carrier_id: str
+    report: Report
+
+
+Reader = Callable[[bytes, str], IncomingText | IncomingReport]
+"""Reads raw bytes that came for an account. Raises: Unreadable."""

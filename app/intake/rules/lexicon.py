@@ -1,0 +1,266 @@
+"""The lexicon: the terms, compounds and rules that an NGO keeps in `config/lexicon`, read and checked once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from app.intake.rules.tries import Tries, build_tries
+from app.kernel.urgency import Urgency
+
+SCRIPTS: Final = ("khmer", "latin", "english", "thai", "malay")
+_TERM_FIELDS: Final = frozenset({"term", "script", "weight", "note"})
+_PATTERN_FIELDS: Final = frozenset({"id", "words", "order", "gap", "without", "weight", "urgency", "means"})
+_FILE_FIELDS: Final = frozenset({"category", "reviewed_by_native_speaker", "groups", "phrases", "rules"})
+_PLACE_FIELDS: Final = frozenset({"country", "words"})
+_DEFAULT_GAP: Final = 14
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class LexiconError(ValueError):
+    """A file of the lexicon cannot be used: says which file, line and field, and what is wrong with it."""
+
+    def __init__(self, *, file: str, line: int, field: str, problem: str) -> None:
+        super().__init__(f"{file}, line {line}, {field}: {problem}")
+        self.file = file
+        self.line = line
+        self.field = field
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word or phrase of a group; weight 0 to 1 says how surely it means what the group means."""
+
+    text: str
+    group: str
+    script: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Groups that mean something together: a phrase (its own group) or a rule (a category or urgency).
+
+    `words` holds one set of alternatives per place. `gap` is the room between two neighbours when
+    `ordered`, else the longest stretch that holds all of them, in characters of the key.
+    """
+
+    id: str
+    words: tuple[frozenset[str], ...]
+    ordered: bool
+    gap: int
+    without: frozenset[str]
+    weight: float
+    urgency: Urgency | None
+    category: str | None
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Everything that `decide` needs to know of words. Two loads of one folder behave alike."""
+
+    terms: tuple[Term, ...]
+    phrases: tuple[Pattern, ...]
+    rules: tuple[Pattern, ...]
+    places: Mapping[str, str]
+    tries: Tries
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """The categories that some rule can lead to."""
+        return frozenset(rule.category for rule in self.rules if rule.category)
+
+
+def load_lexicon(folder: Path) -> Lexicon:
+    """The lexicon of a config folder: every `lexicon/*.yaml` and `places.yaml`.
+
+    Raises: LexiconError.
+    """
+    files = sorted((folder / "lexicon").glob("*.yaml"))
+    if not files:
+        raise LexiconError(file=str(folder / "lexicon"), line=0, field="folder", problem="holds no *.yaml file")
+    sheets = [_Sheet(path) for path in files]
+    terms = [term for sheet in sheets for term in sheet.terms()]
+    phrases = [pattern for sheet in sheets for pattern in sheet.patterns("phrases")]
+    rules = [pattern for sheet in sheets for pattern in sheet.patterns("rules")]
+    known = {term.group for term in terms} | {phrase.id for phrase in phrases}
+    for sheet in sheets:
+        sheet.check_groups(known)
+    places = _places(folder / "places.yaml")
+    terms.extend(places)
+    countries = {term.group: term.group.removeprefix("place:") for term in places}
+    live = [term for term in terms if term.weight > 0]
+    return Lexicon(
+        terms=tuple(live),
+        phrases=tuple(_in_order(phrases)),
+        rules=tuple(rules),
+        places=countries,
+        tries=build_tries((t.script, t.text, t.group, t.weight) for t in live),
+    )
+
+
+def _in_order(phrases: list[Pattern]) -> list[Pattern]:
+    """Phrases so that one built of others comes after them; a circle keeps the order of the files."""
+    waiting = list(phrases)
+    done: list[Pattern] = []
+    while waiting:
+        names = {phrase.id for phrase in waiting}
+        ready = [p for p in waiting if not any(word in names for words in p.words for word in words)]
+        if not ready:
+            return done + waiting
+        done.extend(ready)
+        waiting = [phrase for phrase in waiting if phrase not in ready]
+    return done
+
+
+class _Sheet:
+    """One YAML file, read as nodes so that every error can name its line."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.root = self._compose(path)
+        top = self.mapping(self.root, "file", allowed=_FILE_FIELDS)
+        self.top = top
+        self.category = str(self.plain(top["category"])) if "category" in top else None
+        if self.category in {"", "null", "none", "~"}:
+            self.category = None
+
+    def _compose(self, path: Path) -> yaml.Node:
+        try:
+            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        except (OSError, UnicodeDecodeError) as problem:
+            raise LexiconError(file=self.name, line=0, field="file", problem=str(problem)) from problem
+        except yaml.YAMLError as problem:
+            mark = getattr(problem, "problem_mark", None)
+            line = mark.line + 1 if mark else 0
+            said = str(getattr(problem, "problem", problem))
+            raise LexiconError(file=self.name, line=line, field="yaml", problem=said) from problem
+        if node is None:
+            raise LexiconError(file=self.name, line=1, field="file", problem="is empty")
+        return node
+
+    def wrong(self, node: yaml.Node, field: str, problem: str) -> LexiconError:
+        return LexiconError(file=self.name, line=node.start_mark.line + 1, field=field, problem=problem)
+
+    def mapping(self, node: yaml.Node, field: str, *, allowed: Iterable[str] | None = None) -> dict[str, yaml.Node]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.wrong(node, field, "must be a mapping of fields")
+        found: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            if allowed is not None and key.value not in allowed:
+                raise self.wrong(key, str(key.value), "is not a known field")
+            if key.value in found:
+                raise self.wrong(key, str(key.value), "stands twice")
+            found[key.value] = value
+        return found
+
+    def sequence(self, node: yaml.Node, field: str) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.wrong(node, field, "must be a list")
+        return list(node.value)
+
+    def plain(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.wrong(node, "value", "must be a single value")
+        return str(node.value)
+
+    def number(self, fields: dict[str, yaml.Node], field: str, default: float) -> float:
+        if field not in fields:
+            return default
+        try:
+            value = float(self.plain(fields[field]))
+        except ValueError:
+            raise self.wrong(fields[field], field, "must be a number") from None
+        if not 0 <= value <= (1 if field == "weight" else 1000):
+            raise self.wrong(fields[field], field, "is out of range")
+        return value
+
+    def terms(self) -> list[Term]:
+        found: list[Term] = []
+        if "groups" not in self.top:
+            return found
+        for group, listed in self.mapping(self.top["groups"], "groups").items():
+            for node in self.sequence(listed, group):
+                fields = self.mapping(node, "term", allowed=_TERM_FIELDS)
+                for needed in ("term", "script"):
+                    if needed not in fields or not self.plain(fields[needed]).strip():
+                        raise self.wrong(node, needed, "is missing")
+                script = self.plain(fields["script"])
+                if script not in SCRIPTS:
+                    raise self.wrong(fields["script"], "script", f"must be one of {', '.join(SCRIPTS)}")
+                found.append(Term(self.plain(fields["term"]), group, script, self.number(fields, "weight", 1.0)))
+        return found
+
+    def patterns(self, kind: str) -> list[Pattern]:
+        if kind not in self.top:
+            return []
+        return [self._pattern(node) for node in self.sequence(self.top[kind], kind)]
+
+    def _pattern(self, node: yaml.Node) -> Pattern:
+        fields = self.mapping(node, "rule", allowed=_PATTERN_FIELDS)
+        for needed in ("id", "words"):
+            if needed not in fields:
+                raise self.wrong(node, needed, "is missing")
+        order = self.plain(fields["order"]) if "order" in fields else "given"
+        if order not in {"given", "any"}:
+            raise self.wrong(fields["order"], "order", "must be given or any")
+        urgency: Any = self.plain(fields["urgency"]) if "urgency" in fields else None
+        if urgency is not None and urgency not in list(Urgency):
+            raise self.wrong(fields["urgency"], "urgency", "must be U1, U2, U3 or U4")
+        words = tuple(
+            frozenset(self.plain(word).split("|")) for word in self.sequence(fields["words"], "words")
+        )
+        if not words:
+            raise self.wrong(fields["words"], "words", "must name at least one group")
+        without = self.sequence(fields["without"], "without") if "without" in fields else []
+        return Pattern(
+            id=self.plain(fields["id"]),
+            words=words,
+            ordered=order == "given",
+            gap=int(self.number(fields, "gap", _DEFAULT_GAP)),
+            without=frozenset(self.plain(word) for word in without),
+            weight=self.number(fields, "weight", 1.0),
+            urgency=Urgency(urgency) if urgency else None,
+            category=self.category,
+        )
+
+    def check_groups(self, known: set[str]) -> None:
+        """Refuse a phrase or rule that names a group which no file defines."""
+        for kind in ("phrases", "rules"):
+            for node in self.sequence(self.top[kind], kind) if kind in self.top else []:
+                fields = self.mapping(node, "rule")
+                for field in ("words", "without"):
+                    for word in self.sequence(fields[field], field) if field in fields else []:
+                        for name in self.plain(word).split("|"):
+                            if name not in known:
+                                raise self.wrong(word, field, f"no group or phrase is called {name}")
+
+    def places(self) -> list[Term]:
+        found: list[Term] = []
+        for node in self.sequence(self.top["places"], "places"):
+            fields = self.mapping(node, "place", allowed=_PLACE_FIELDS)
+            if "country" not in fields or len(self.plain(fields["country"])) != 2:  # noqa: PLR2004 - ISO alpha-2
+                raise self.wrong(node, "country", "must be a code of two letters")
+            group = "place:" + self.plain(fields["country"])
+            for script, listed in self.mapping(fields["words"], "words", allowed=SCRIPTS).items():
+                found.extend(Term(self.plain(w), group, script, 1.0) for w in self.sequence(listed, script))
+        return found
+
+
+def _places(path: Path) -> list[Term]:
+    return _PlaceSheet(path).places()
+
+
+class _PlaceSheet(_Sheet):
+    """The file of places, which has one list of countries and their words."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.root = self._compose(path)
+        self.top = self.mapping(self.root, "file", allowed={"places"})
+        self.category = None
+        if "places" not in self.top:
+            raise self.wrong(self.root, "places", "is missing")

@@ -1,0 +1,99 @@
+"""Amounts in a text: how many people, for how many months, how old, read from digits and number words."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from app.intake.rules.folding import fold
+from app.intake.rules.tries import loosen
+
+_KHMER_NUMBERS: Final = {
+    "មួយ": 1, "ពីរ": 2, "បី": 3, "បួន": 4, "ប្រាំ": 5, "ប្រាំមួយ": 6, "ប្រាំពីរ": 7, "ប្រាំបី": 8,
+    "ប្រាំបួន": 9, "ដប់": 10, "ដប់មួយ": 11, "ដប់ពីរ": 12, "ដប់បី": 13, "ដប់បួន": 14, "ដប់ប្រាំ": 15,
+    "ដប់ប្រាំមួយ": 16, "ដប់ប្រាំពីរ": 17, "ម្ភៃ": 20, "សាមសិប": 30, "សែសិប": 40, "ហាសិប": 50,
+}  # fmt: skip
+_LATIN_NUMBERS: Final = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "fourteen": 14, "fifteen": 15, "sixteen": 16, "twenty": 20,
+    "thirty": 30, "muoy": 1, "mouy": 1, "pir": 2, "pi": 2, "bey": 3, "bei": 3, "buon": 4, "boun": 4,
+    "pram": 5, "prammuoy": 6, "prampir": 7, "prambei": 8, "prambuon": 9, "dop": 10, "dob": 10, "mpey": 20,
+    "dua": 2, "tiga": 3, "empat": 4, "lima": 5, "enam": 6,
+}  # fmt: skip
+_THAI_NUMBERS: Final = {
+    "หนึ่ง": 1, "สอง": 2, "สาม": 3, "สี่": 4, "ห้า": 5, "หก": 6, "เจ็ด": 7, "แปด": 8, "เก้า": 9, "สิบ": 10,
+}  # fmt: skip
+_MOST_PEOPLE: Final = 5000
+ADULT: Final = 18  # years. Source: docs/sources.md#minors
+_HALF_GROUP: Final = 2
+
+
+def _key(word: str) -> str:
+    return loosen(fold(word))
+
+
+_VALUES: Final = {
+    _key(word): value for table in (_KHMER_NUMBERS, _LATIN_NUMBERS, _THAI_NUMBERS) for word, value in table.items()
+}
+
+
+def _any(words: str) -> str:
+    """An alternation of words given in one line, in the form that they have in the key."""
+    keys = sorted({_key(word.replace("_", " ")) for word in words.split()}, key=len, reverse=True)
+    return "|".join(map(re.escape, keys))
+
+
+_NUMBER: Final = r"(?:(?<![\w.,])\d{1,4}|(?<![a-z])(?:" + "|".join(
+    map(re.escape, sorted(_VALUES, key=len, reverse=True))
+) + r"))"
+_NOT_IN_WORD: Final = r"(?![a-z\u17b4-\u17d3])"
+_PEOPLE: Final = re.compile(
+    rf"({_NUMBER})[ -]*(?:khmer |cambodian |other |more )?"
+    rf"(?:{_any('នាក់ គ្នា neak nak neakk nek people persons person peoples workers worker of_us women men girls boys friends families คน orang pekerja ชีวิต')})"
+    + _NOT_IN_WORD
+)
+_WE_ARE: Final = re.compile(rf"(?:we are|we have|us|group of|yerng|yeung|พวกเรา|kami)[ ,]*({_NUMBER})(?! ?(?:month|year|day|week|time|khae|chnam|tngai|hour|usd|\$|baht))\b")
+_MONTHS: Final = re.compile(
+    rf"({_NUMBER})[ -]*(?:{_any('ខែ khae khe month months mth mths เดือน bulan')})" + _NOT_IN_WORD
+)
+_YEARS: Final = re.compile(
+    rf"({_NUMBER})[ -]*(?:{_any('ឆ្នាំ chnam chhnam year years ปี tahun')})" + _NOT_IN_WORD
+)
+_AGE: Final = re.compile(
+    rf"(?:{_any('អាយុ ayu aayu ayo age aged อายุ umur berumur')})[ :]*(?:{_any('ទើប តែ only បាន ត្រឹម ទើបតែ just')})?[ ]*({_NUMBER})"
+    rf"|({_NUMBER})[ -]*(?:years?|yrs?|yo|y/o)[ -]*(?:old)?[ ]*(?:old|girl|boy)"
+    rf"|({_NUMBER})[ -]*yo(?![a-z])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number with its place in the loose key."""
+
+    value: int
+    start: int
+    end: int
+
+
+def _read(found: re.Match[str]) -> Amount:
+    text = next(group for group in found.groups() if group)
+    return Amount(int(text) if text.isdecimal() else _VALUES[text], found.start(), found.end())
+
+
+def people(loose: str) -> Amount | None:
+    """The largest number of people that the text names, or None."""
+    found = [_read(match) for pattern in (_PEOPLE, _WE_ARE) for match in pattern.finditer(loose)]
+    sane = [amount for amount in found if 0 < amount.value <= _MOST_PEOPLE]
+    return max(sane, key=lambda amount: amount.value) if sane else None
+
+
+def months(loose: str) -> Amount | None:
+    """The longest stretch of time in whole months, years counted as twelve."""
+    found = [_read(match) for match in _MONTHS.finditer(loose)]
+    found += [Amount(a.value * 12, a.start, a.end) for a in map(_read, _YEARS.finditer(loose))]
+    return max(found, key=lambda amount: amount.value) if found else None
+
+
+def minor(loose: str) -> Amount | None:
+    """The age of somebody under eighteen whom the text names by age, or None."""
+    ages = [_read(match) for match in _AGE.finditer(loose)]
+    return next((age for age in ages if 0 < age.value < ADULT), None)

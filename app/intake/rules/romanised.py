@@ -1,0 +1,73 @@
+"""Spelling families: the sound key under which the many romanisations of one Khmer word agree, and English stems."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+# Shorthands of chat that no spelling rule derives.
+_SHORTHAND: Final = {
+    "hz": "hei", "hx": "hei", "hy": "hei", "hzy": "hei", "herz": "hei", "hzz": "hei", "hey": "hei",
+    "hery": "hei", "haey": "hei", "hoey": "hei", "hoy": "hei", "houy": "hei", "heuy": "hei", "hay": "hei",
+    "mn": "min", "mnn": "min", "mun": "min", "ott": "ot", "at": "ot", "tt": "te", "tee": "te",
+    "nw": "nov", "nv": "nov", "tv": "tov", "tw": "tov", "bg": "bong", "trv": "trov", "jg": "jong",
+    "knh": "nhom", "kh": "nhom", "nh": "nhom", "k": "ke", "jm": "jam", "pg": "phong",
+}  # fmt: skip
+# Order matters: a longer family is replaced before a shorter one that it holds. `5` stands for the
+# sound ng, `8` for the vowel ie, which are kept apart from n and from e.
+_FAMILIES: Final = (
+    (r"[^a-z]", ""),
+    (r"(.)\1+", r"\1"),
+    (r"nhh?|gn|ny(?=[aeiou])", "n"),
+    (r"ng", "5"),
+    (r"chh?|tch|tj|dj|j|zh", "c"),
+    (r"kch", "kc"),
+    (r"kh|q|g", "k"),
+    (r"th", "t"),
+    (r"ph|f", "p"),
+    (r"sh|z", "s"),
+    (r"x", "s"),
+    (r"w", "v"),
+    (r"(?<=[aeiou])r(?![aeiouy])", ""),
+    (r"(?<=[aeiou5])h(?![aeiouy])", ""),
+    (r"(?:aou|ao|au|ou|uo|eo|o|u|a)(?:y|i)(?![aou])", lambda m: "ai" if m.group()[0] == "a" and len(m.group()) == 2 else "oi"),
+    (r"(?:eay|eai|aey|ey|ei|ay|eiy|aiy)", "ai"),
+    (r"(?:a|o|e)v(?![aeiou])", "o"),
+    (r"iea|ie|ia|ea", "8"),
+    (r"aeu|oeu|oue|ueu|eu|ue|oe|ae|eo|ee|i|e|y(?![aeiou58])", "e"),
+    (r"ao|au|ou|oo|uo|oa|ua|u|o", "o"),
+    (r"aa", "a"),
+    (r"d$", "t"),
+    (r"b$", "p"),
+    (r"(.)\1+", r"\1"),
+)  # fmt: skip
+_STEPS: Final = tuple((re.compile(pattern), new) for pattern, new in _FAMILIES)
+_WORDS_KEPT: Final = 16384
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def sound(word: str) -> str:
+    """The sound key of one Latin word: `berk`, `boek` and `baek` agree; empty where nothing is left."""
+    key = _SHORTHAND.get(word, word)
+    for pattern, new in _STEPS:
+        key = pattern.sub(new, key)
+    return key
+
+
+_SUFFIXES: Final = ("ing", "ed", "es", "s")
+_SHORTEST_STEM: Final = 3
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def stem(word: str) -> str:
+    """The stem of one English word: `locks`, `locked` and `locking` agree."""
+    root = word.replace("'", "")
+    for suffix in _SUFFIXES:
+        if root.endswith(suffix) and len(root) - len(suffix) >= _SHORTEST_STEM and not root.endswith("ss"):
+            root = root[: -len(suffix)]
+            break
+    root = re.sub(r"(.)\1+", r"\1", root)
+    if len(root) > _SHORTEST_STEM and root.endswith("e"):
+        root = root[:-1]
+    if len(root) > _SHORTEST_STEM and root.endswith("i"):
+        root = root[:-1] + "y"
+    return root

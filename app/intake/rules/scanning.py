@@ -1,0 +1,279 @@
+"""Finding words: one pass over a text that yields every known term with its place in the raw text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from app.intake.rules.folding import fold_with_map
+from app.intake.rules.romanised import sound, stem
+from app.intake.rules.tries import END, FUZZY_FROM, TOKEN, Entry, Trie, Tries, less_one, loose_places, loosen
+from app.kernel.language import Language, Script
+
+# A term ends where no dependent sign follows and begins where no coeng stands before.
+_DEPENDENT: Final = frozenset(map(chr, [*range(0x17B4, 0x17D4), 0x17DD])) | frozenset(
+    map(chr, [0x0E31, *range(0x0E34, 0x0E3B), *range(0x0E47, 0x0E4F)])
+)
+_COENG: Final = "\u17d2"
+_TRUSTED: Final = 0.9  # the weight that a term keeps when it was only recognised with one wrong letter
+_MOST_TOKENS: Final = 320
+_MOST_CHARS: Final = 1700  # the longest text that carriers join is 1,600
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A group found at `start:end` of the loose key, with the weight of what was found."""
+
+    group: str
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One Latin word or number of the loose key."""
+
+    start: int
+    end: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One text as the rules see it: its keys, where they come from, its script and its Latin words."""
+
+    raw: str
+    folded: str
+    loose: str
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    tokens: tuple[Token, ...]
+    script: Script
+    language: Language
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where `start:end` of the loose key stands in the raw text."""
+        if start >= end:
+            return (0, 0)
+        return self.starts[start], max(self.ends[start:end])
+
+
+def view(text: str, tries: Tries) -> View:
+    """The text prepared for matching. What lies beyond any joined SMS is not read."""
+    folded, starts, ends = fold_with_map(text[:_MOST_CHARS])
+    loose = loosen(folded)[: 2 * _MOST_CHARS]
+    places = loose_places(folded)
+    tokens = tuple(
+        Token(found.start(), found.end(), found.group()) for found, _ in zip(TOKEN.finditer(loose), range(_MOST_TOKENS))
+    )
+    script, language = _script(text, loose, tokens, tries)
+    return View(
+        text, folded, loose,
+        tuple(starts[place] for place in places), tuple(ends[place] for place in places),
+        tokens, script, language,
+    )  # fmt: skip
+
+
+def _script(text: str, loose: str, tokens: tuple[Token, ...], tries: Tries) -> tuple[Script, Language]:
+    khmer = sum("\u1780" <= char <= "\u17d3" for char in loose)
+    thai = sum("\u0e01" <= char <= "\u0e4e" for char in loose)
+    latin = sum(len(token.word) for token in tokens if token.word[0].isalpha())
+    if looks_legacy(text) or not khmer + thai + latin:
+        return Script.UNREADABLE, Language.KM
+    if khmer and latin > 1:
+        return Script.MIXED, Language.KM
+    if khmer >= thai and khmer:
+        return Script.KHMER, Language.KM
+    if thai:
+        return Script.THAI, Language.TH
+    return _latin_language(tokens, tries)
+
+
+def _latin_language(tokens: tuple[Token, ...], tries: Tries) -> tuple[Script, Language]:
+    words = [token.word for token in tokens if token.word[0].isalpha()]
+    english = romanised = malay = 0.0
+    for word in words:
+        root, heard = stem(word), sound(word)
+        is_english, is_khmer, is_malay = (
+            root in tries.english_words, heard in tries.romanised_words, root in tries.malay_words
+        )  # fmt: skip
+        shared = is_english + is_khmer + is_malay
+        if shared:
+            share = 1.0 if shared == 1 else 0.3
+            english += share * is_english
+            romanised += share * is_khmer
+            malay += share * is_malay
+    if malay > max(english, romanised):
+        return Script.LATIN, Language.MS
+    if english >= romanised and english:
+        return Script.ENGLISH, Language.EN
+    return Script.LATIN, Language.KM
+
+
+_LEGACY_SHARE: Final = 0.12
+
+
+def looks_legacy(text: str) -> bool:
+    """Whether this is text of an old Khmer font such as Limon, which arrives as Latin-1 gibberish."""
+    if any("\u1780" <= char <= "\u17ff" for char in text):
+        return False
+    high = sum("\u00a1" <= char <= "\u00ff" for char in text)
+    letters = sum(char.isalpha() for char in text) or 1
+    inner = sum(a.islower() and b.isupper() for a, b in pairwise(text))
+    return high >= 2 and (high / letters > 2 * _LEGACY_SHARE or (high / letters > _LEGACY_SHARE / 2 and inner > 1))
+
+
+def scan(seen: View, tries: Tries) -> list[Hit]:
+    """Every term found, in order of place; overlapping ones all stand."""
+    found = list(_scan_letters(seen.loose, tries.letters))
+    english_on = True
+    romanised_on = seen.language is not Language.EN and seen.language is not Language.MS
+    if romanised_on:
+        found.extend(_scan_sounds(seen, tries))
+    if english_on:
+        found.extend(_scan_words(seen, tries, guarded=seen.script is Script.LATIN and romanised_on))
+    unique = {}
+    for hit in found:
+        place = (hit.group, hit.start, hit.end)
+        if place not in unique or unique[place].weight < hit.weight:
+            unique[place] = hit
+    return sorted(unique.values(), key=lambda hit: (hit.start, hit.end))
+
+
+def _scan_letters(loose: str, trie: Trie) -> Iterator[Hit]:
+    size = len(loose)
+    for start, first in enumerate(loose):
+        node = trie.get(first)
+        if node is None or (start and loose[start - 1] == _COENG):
+            continue
+        at = start + 1
+        while node is not None:
+            entries = node.get(END)
+            if entries and (at == size or loose[at] not in _DEPENDENT):
+                for group, weight in entries:
+                    yield Hit(group, start, at, weight)
+            if at == size:
+                break
+            # People part Khmer words by blanks as they like.
+            step = loose[at]
+            if step == " " and step not in node and at + 1 < size:
+                at += 1
+                step = loose[at]
+            node = node.get(step)
+            at += 1
+
+
+def _runs(seen: View) -> Iterator[list[Token]]:
+    """Latin words that stand together, parted by blanks and marks only."""
+    run: list[Token] = []
+    for token in seen.tokens:
+        if run and (not _is_gap(seen.loose[run[-1].end : token.start]) or not token.word[0].isalpha()):
+            yield run
+            run = []
+        if token.word[0].isalpha():
+            run.append(token)
+    if run:
+        yield run
+
+
+def _is_gap(between: str) -> bool:
+    return not any(char.isalnum() or char in ".!?\n" for char in between)
+
+
+def _scan_sounds(seen: View, tries: Tries) -> Iterator[Hit]:
+    for run in _runs(seen):
+        heard = [_known_sound(sound(token.word), tries) for token in run]
+        whole = ""
+        begins: list[int] = []
+        ends: dict[int, int] = {}
+        for at, word in enumerate(heard):
+            lap = 1 if whole and word and whole[-1] == word[0] else 0
+            begins.append(len(whole) - lap)
+            whole += word[lap:]
+            ends.setdefault(len(whole), at)
+        for at, begin in enumerate(begins):
+            if heard[at]:
+                yield from _sounds_from(whole, begin, run, at, ends, tries.sounds)
+
+
+def _known_sound(word: str, tries: Tries) -> str:
+    """The sound as the lexicon spells it, when only one letter of a long word differs."""
+    if len(word) < FUZZY_FROM or word in tries.romanised_words:
+        return word
+    return _near(word, tries.near_sounds)
+
+
+def _near(word: str, near: dict[str, str]) -> str:
+    for form in (word, *less_one(word)):
+        target = near.get(form)
+        if target is not None and abs(len(target) - len(word)) <= 1:
+            return target
+    return word
+
+
+def _sounds_from(
+    whole: str, begin: int, run: list[Token], first: int, ends: dict[int, int], trie: Trie
+) -> Iterator[Hit]:
+    """Terms that begin at one word: those that end with a word, or that fill it with another term."""
+    start = run[first].start
+    inside: list[tuple[int, list[Entry]]] = []
+    for end, entries in _walk(whole, begin, trie):
+        if end in ends:
+            yield from (Hit(group, start, run[ends[end]].end, weight) for group, weight in entries)
+        elif end - begin >= 2 and first == 0 or end - begin >= 2:
+            inside.append((end, entries))
+    own_end = begin + len(sound(run[first].word))
+    for middle, entries in inside:
+        if middle >= own_end:
+            continue
+        rest = [(end, more) for end, more in _walk(whole, middle, trie) if end in ends and end - middle >= 2]
+        if rest:
+            # Two terms written as one word: the place inside the raw word is only known in share.
+            cut = start + max(1, (run[first].end - start) * (middle - begin) // max(1, own_end - begin))
+            yield from (Hit(group, start, cut, weight) for group, weight in entries)
+            for end, more in rest:
+                yield from (Hit(group, cut, run[ends[end]].end, weight) for group, weight in more)
+
+
+def _walk(whole: str, begin: int, trie: Trie) -> list[tuple[int, list[Entry]]]:
+    found = []
+    node: Trie | None = trie
+    at = begin
+    while at < len(whole):
+        node = node.get(whole[at]) if node is not None else None
+        if node is None:
+            break
+        at += 1
+        if END in node:
+            found.append((at, node[END]))
+    return found
+
+
+def _scan_words(seen: View, tries: Tries, *, guarded: bool) -> Iterator[Hit]:
+    """English and Malay terms. In romanised Khmer a short English word that is also a sound is not one."""
+    tokens = seen.tokens
+    stems = [_known_stem(token.word, tries) for token in tokens]
+    for first, token in enumerate(tokens):
+        node: Trie | None = tries.words.get(stems[first])
+        at = first
+        while node is not None:
+            if END in node and not (guarded and at == first and _is_false_friend(token.word, tries)):
+                weight_of = _TRUSTED if stems[first] != stem(token.word) else 1.0
+                for group, weight in node[END]:
+                    yield Hit(group, token.start, tokens[at].end, weight * weight_of)
+            at += 1
+            if at == len(tokens) or not _is_gap(seen.loose[tokens[at - 1].end : tokens[at].start]):
+                break
+            node = node.get(stems[at])
+
+
+def _known_stem(word: str, tries: Tries) -> str:
+    root = stem(word)
+    if len(root) < FUZZY_FROM or root in tries.english_words or root in tries.malay_words:
+        return root
+    return _near(root, tries.near_words)
+
+
+def _is_false_friend(word: str, tries: Tries) -> bool:
+    return sound(word) in tries.romanised_words or len(word) < 3  # noqa: PLR2004 - too short to tell

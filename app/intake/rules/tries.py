@@ -1,0 +1,111 @@
+"""The compiled form of the terms: tries that find every known word of a text in one pass."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.intake.rules.folding import fold
+from app.intake.rules.romanised import sound, stem
+
+Trie = dict[str, Any]
+Entry = tuple[str, float]
+
+END: Final = ""
+TOKEN: Final = re.compile(r"[a-z][a-z']*|[0-9]+|\$")
+FUZZY_FROM: Final = 6  # letters; below this one wrong letter makes another word too often
+# The signs that people leave out or swap most, which carry no word apart here: shifters, samyok,
+# toandakhiat and their like. Bantoc stays (ចង់ is not ចង) but for the rhyme with AA, where it is
+# often left out and never decides. The four vowels I are heard and typed alike.
+_LOOSE: Final = {ord(sign): None for sign in "\u17c9\u17ca\u17cc\u17cd\u17ce\u17cf\u17d0\u17d1\u17d7"} | {
+    ord("\u17b8"): "\u17b7", ord("\u17b9"): "\u17b7", ord("\u17ba"): "\u17b7",
+}  # fmt: skip
+BANTOC: Final = re.compile("(?<=\u17b6[\u1780-\u17a2])\u17cb")
+
+
+@dataclass(frozen=True)
+class Tries:
+    """Letters for Khmer and Thai, sounds for romanised Khmer, words for English and Malay."""
+
+    letters: Trie
+    sounds: Trie
+    words: Trie
+    romanised_words: frozenset[str]
+    english_words: frozenset[str]
+    malay_words: frozenset[str]
+    near_sounds: dict[str, str] = field(repr=False)
+    near_words: dict[str, str] = field(repr=False)
+
+
+def loosen(key: str) -> str:
+    """The looser key under which terms are looked up; a map from it is `loose_map`."""
+    return BANTOC.sub("", key.translate(_LOOSE))
+
+
+def loose_places(key: str) -> list[int]:
+    """For each character of the loose key, its place in the key."""
+    kept = [place for place, char in enumerate(key) if _LOOSE.get(ord(char), char) is not None]
+    spread = key.translate(_LOOSE)
+    dropped = {found.start() for found in BANTOC.finditer(spread)}
+    return [place for at, place in enumerate(kept) if at not in dropped] if dropped else kept
+
+
+def joined_sounds(words: Iterable[str]) -> str:
+    """Sound keys run together; a sound that ends one word and begins the next is written once."""
+    whole = ""
+    for word in words:
+        whole += word[1:] if whole and word and whole[-1] == word[0] else word
+    return whole
+
+
+def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
+    """Compile (script, text, group, weight) rows."""
+    letters: Trie = {}
+    sounds: Trie = {}
+    words: Trie = {}
+    romanised: set[str] = set()
+    english: set[str] = set()
+    malay: set[str] = set()
+    for script, text, group, weight in terms:
+        key = fold(text)
+        entry = (group, weight)
+        if script in {"khmer", "thai"}:
+            _insert(letters, loosen(key), entry)
+        elif script == "latin":
+            heard = [sound(word) for word in TOKEN.findall(key)]
+            _insert(sounds, joined_sounds(heard), entry)
+            romanised.update(heard)
+        else:
+            stems = [stem(word) for word in TOKEN.findall(key)]
+            _insert(words, stems, (group, weight))
+            (malay if script == "malay" else english).update(stems)
+    return Tries(
+        letters=letters, sounds=sounds, words=words,
+        romanised_words=frozenset(romanised), english_words=frozenset(english), malay_words=frozenset(malay),
+        near_sounds=_neighbours(romanised), near_words=_neighbours(english),
+    )  # fmt: skip
+
+
+def _insert(trie: Trie, path: Iterable[str], entry: Entry) -> None:
+    node = trie
+    for step in path:
+        node = node.setdefault(step, {})
+    if node is not trie:
+        entries = node.setdefault(END, [])
+        if entry not in entries:
+            entries.append(entry)
+
+
+def _neighbours(words: Iterable[str]) -> dict[str, str]:
+    """Each long word by every form that lacks one of its letters; what two words share is left out."""
+    found: dict[str, str | None] = {}
+    for word in sorted(set(words)):
+        if len(word) >= FUZZY_FROM:
+            for form in {word, *less_one(word)}:
+                found[form] = None if form in found and found[form] != word else word
+    return {form: word for form, word in found.items() if word is not None}
+
+
+def less_one(word: str) -> list[str]:
+    """The word without each of its letters in turn, the first letter always kept."""
+    return [word[:at] + word[at + 1 :] for at in range(1, len(word))]

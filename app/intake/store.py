@@ -1,0 +1,302 @@
+"""Queries on what came in: the inbox, contact points, messages, conversations."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
+
+from app.crypto.vault import Place, Vault
+from app.intake.rules.triage import Decision
+from app.intake.tables import contact_points, conversations, inbox, message_cases, messages
+from app.kernel.ids import new_id
+from app.kernel.language import Script
+from app.kernel.phone import Phone
+from app.store.rows import insert_new, insert_or_change
+
+STORED: Final = "stored"  # waits for reception
+TAKEN: Final = "taken"
+QUARANTINED: Final = "quarantined"  # nobody could read it; a human was told
+_NO_SENDER: Final = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One thing that a carrier gave us, as its door hands it over."""
+
+    carrier: str
+    account: str
+    carrier_id: str
+    kind: str  # text | status | call
+    sender: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An arrival that reception has claimed."""
+
+    id: UUID
+    carrier: str
+    account: str
+    carrier_id: str
+    kind: str
+    raw: bytes
+    received_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPoint:
+    """One phone that people write or call from."""
+
+    id: UUID
+    phone: Phone
+    language: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One incoming text. `contact_point_id` is None where no phone stands behind it."""
+
+    id: UUID
+    contact_point_id: UUID | None
+    sender_kind: str
+    carrier: str
+    via: str
+    carrier_id: str
+    body: str
+    received_at: datetime
+    claimed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What the person at a phone was last asked, about which case."""
+
+    case_id: UUID
+    asked: str
+    expires_at: datetime
+
+
+class IntakeStore:
+    """What came in, as seen from one transaction."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        """Work inside this transaction."""
+        self._connection = connection
+        self._vault = vault
+
+    def keep(self, arrivals: Iterable[Arrival], now: datetime) -> None:
+        """Keep each arrival once; one that is here already changes nothing."""
+        for arrival in arrivals:
+            insert_new(self._connection, inbox, inbox_values(self._vault, arrival, now))
+
+    def claim_next(self, now: datetime) -> Waiting | None:
+        """The oldest arrival that waits, locked; one sender's arrivals are never taken out of order.
+
+        An arrival that failed waits for its next try, and only its own sender's later ones wait
+        with it.
+        """
+        earlier = inbox.alias("earlier")
+        blocked = exists().where(
+            earlier.c.sender_index == inbox.c.sender_index,
+            earlier.c.sender_index != _NO_SENDER,
+            earlier.c.state == STORED,
+            earlier.c.number < inbox.c.number,
+        )
+        asked = (
+            select(inbox)
+            .where(inbox.c.state == STORED, inbox.c.due_at <= now, ~blocked)
+            .order_by(inbox.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=inbox)
+        )
+        row = self._connection.execute(asked).one_or_none()
+        return self._waiting(row) if row else None
+
+    def taken(self, arrival_id: UUID, *, message_id: UUID | None = None) -> None:
+        """Reception is done with this arrival."""
+        self._set(arrival_id, state=TAKEN, problem=None, message_id=message_id)
+
+    def try_again(self, arrival_id: UUID, *, at: datetime, problem: str) -> None:
+        """The arrival waits and is tried again."""
+        self._set(arrival_id, attempts=inbox.c.attempts + 1, due_at=at, problem=problem)
+
+    def quarantine(self, arrival_id: UUID, *, problem: str) -> None:
+        """Nobody could read the arrival: a human has to look at it."""
+        self._set(arrival_id, state=QUARANTINED, problem=problem)
+
+    def of_arrival(self, carrier: str, account: str, carrier_id: str) -> tuple[str, UUID | None] | None:
+        """The state of an arrival and the message that came of it."""
+        asked = select(inbox.c.state, inbox.c.message_id).where(
+            inbox.c.carrier == carrier, inbox.c.account == account, inbox.c.carrier_id == carrier_id
+        )
+        row = self._connection.execute(asked).one_or_none()
+        return (row.state, row.message_id) if row else None
+
+    def contact_point(self, phone: Phone, *, language: str, script: str, now: datetime) -> ContactPoint:
+        """The one contact point of a phone, made if it is new, and locked until the transaction ends."""
+        index = self._vault.index("phone", phone.e164)
+        fresh = new_id(now)
+        insert_new(self._connection, contact_points, {
+            "id": fresh, "phone": self._vault.seal(phone.e164, Place("contact_point", fresh, "phone")),
+            "phone_index": index, "country": phone.country, "language": language, "script": script,
+            "first_seen_at": now, "last_seen_at": now,
+        })  # fmt: skip
+        changed: dict[str, Any] = {"last_seen_at": now}
+        if script != Script.UNREADABLE:
+            # A lone digit has no script: the person goes on reading what they wrote before.
+            changed |= {"language": language, "script": script}
+        row = self._connection.execute(
+            update(contact_points)
+            .where(contact_points.c.phone_index == index)
+            .values(**changed)
+            .returning(contact_points.c.id, contact_points.c.language, contact_points.c.script)
+        ).one()
+        return ContactPoint(row.id, phone, row.language, row.script)
+
+    def contact_points(self, ids: Iterable[UUID]) -> list[ContactPoint]:
+        """Contact points by id."""
+        asked = select(contact_points).where(contact_points.c.id.in_(list(ids)))
+        return [
+            ContactPoint(
+                row.id,
+                Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone"))),
+                row.language,
+                row.script,
+            )
+            for row in self._connection.execute(asked)
+        ]
+
+    def add_message(self, message: Message, decision: Decision, duplicate_of: UUID | None) -> None:
+        """Keep an incoming text with what triage made of it."""
+        self._connection.execute(insert(messages).values(
+            id=message.id, contact_point_id=message.contact_point_id, sender_kind=message.sender_kind,
+            carrier=message.carrier, via=message.via, carrier_id=message.carrier_id,
+            body=self._vault.seal(message.body, Place("message", message.id, "body")),
+            body_index=self._vault.index("body", message.body),
+            script=decision.script, language=decision.language,
+            received_at=message.received_at, claimed_at=message.claimed_at,
+            triage=_triage(decision), duplicate_of=duplicate_of,
+        ))  # fmt: skip
+
+    def same_lately(self, message: Message, within: timedelta) -> UUID | None:
+        """A text with the same words from the same phone shortly before: a carrier sent it twice."""
+        asked = select(messages.c.id).where(
+            messages.c.contact_point_id == message.contact_point_id,
+            messages.c.body_index == self._vault.index("body", message.body),
+            messages.c.received_at > message.received_at - within,
+            messages.c.duplicate_of.is_(None),
+        )  # fmt: skip
+        return self._connection.execute(asked.limit(1)).scalar_one_or_none()
+
+    def link(self, message_id: UUID, case_id: UUID, now: datetime) -> None:
+        """The message belongs to the case."""
+        insert_new(
+            self._connection, message_cases, {"message_id": message_id, "case_id": case_id, "linked_at": now}
+        )
+
+    def cases_of(self, message_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+        """The case of each message that has one."""
+        asked = select(message_cases.c.message_id, message_cases.c.case_id)
+        found = self._connection.execute(asked.where(message_cases.c.message_id.in_(list(message_ids))))
+        return {row.message_id: row.case_id for row in found}
+
+    def bodies(self, ids: Iterable[UUID]) -> dict[UUID, str]:
+        """The words of incoming texts by id."""
+        asked = select(messages.c.id, messages.c.body).where(messages.c.id.in_(list(ids)))
+        return {row.id: self._body(row) for row in self._connection.execute(asked)}
+
+    def conversation(self, contact_point_id: UUID, now: datetime) -> Conversation | None:
+        """What the person was asked and may still be answering."""
+        asked = select(conversations).where(
+            conversations.c.contact_point_id == contact_point_id, conversations.c.expires_at > now
+        )
+        row = self._connection.execute(asked).one_or_none()
+        return Conversation(row.case_id, row.asked, row.expires_at) if row else None
+
+    def converse(self, contact_point_id: UUID, conversation: Conversation, now: datetime) -> None:
+        """The person has been asked this."""
+        insert_or_change(
+            self._connection, conversations, {"contact_point_id": contact_point_id},
+            {**asdict(conversation), "asked_at": now},
+        )  # fmt: skip
+
+    def end_conversation(self, contact_point_id: UUID) -> None:
+        """Nothing is asked of the person now."""
+        self._connection.execute(
+            delete(conversations).where(conversations.c.contact_point_id == contact_point_id)
+        )
+
+    def arrivals(
+        self, *, state: str | None, kind: str | None, before: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """What came in, newest first, with the message and its sender where there is one."""
+        asked = (
+            select(
+                inbox,
+                messages.c.sender_kind,
+                messages.c.via,
+                messages.c.contact_point_id,
+                contact_points.c.phone,
+            )
+            .select_from(
+                inbox.outerjoin(messages, messages.c.id == inbox.c.message_id).outerjoin(contact_points)
+            )
+            .where(inbox.c.kind != "status")
+            .order_by(inbox.c.number.desc())
+            .limit(limit)
+        )
+        if state:
+            asked = asked.where(inbox.c.state == state)
+        if kind:
+            asked = asked.where(or_(inbox.c.carrier == kind, inbox.c.kind == kind))
+        if before is not None:
+            asked = asked.where(inbox.c.number < before)
+        return [self._listed(row) for row in self._connection.execute(asked)]
+
+    def _listed(self, row: Row[Any]) -> dict[str, Any]:
+        place = Place("contact_point", row.contact_point_id, "phone") if row.contact_point_id else None
+        return {
+            "number": row.number, "id": row.id, "carrier": row.carrier, "carrier_id": row.carrier_id,
+            "kind": row.kind, "state": row.state, "problem": row.problem, "received_at": row.received_at,
+            "message_id": row.message_id, "sender_kind": row.sender_kind,
+            "from": self._vault.open(row.phone, place) if place else None,
+        }  # fmt: skip
+
+    def _set(self, arrival_id: UUID, **values: Any) -> None:  # noqa: ANN401 - column values
+        self._connection.execute(update(inbox).where(inbox.c.id == arrival_id).values(**values))
+
+    def _waiting(self, row: Row[Any]) -> Waiting:
+        raw = self._vault.open_bytes(row.raw, Place("inbox", row.id, "raw"))
+        return Waiting(
+            row.id, row.carrier, row.account, row.carrier_id, row.kind, raw, row.received_at, row.attempts
+        )
+
+    def _body(self, row: Any) -> str:
+        return self._vault.open(row.body, Place("message", row.id, "body"))
+
+
+def inbox_values(vault: Vault, arrival: Arrival, now: datetime) -> dict[str, Any]:
+    """The inbox row of an arrival. Its sender is kept as a blind index only, to keep order."""
+    fresh = new_id(now)
+    return {
+        "id": fresh, "carrier": arrival.carrier, "account": arrival.account, "carrier_id": arrival.carrier_id,
+        "kind": arrival.kind,
+        "sender_index": vault.index("sender", arrival.sender) if arrival.sender else _NO_SENDER,
+        "raw": vault.seal_bytes(arrival.raw, Place("inbox", fresh, "raw")),
+        "received_at": now, "state": STORED, "due_at": now, "attempts": 0,
+    }  # fmt: skip
+
+
+def _triage(decision: Decision) -> dict[str, Any]:
+    """A decision as kept beside its message: rules and spans, never the words."""
+    return {
+        "categories": list(decision.categories), "urgency": decision.urgency.value, "members": decision.members,
+        "destination": decision.destination,
+        "reasons": [[r.rule, r.category, r.start, r.end] for r in decision.reasons],
+    }  # fmt: skip

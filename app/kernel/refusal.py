@@ -1,0 +1,44 @@
+"""Refusals (a rule says no) and faults (we are broken): the only two ways a use case fails."""
+
+from collections.abc import Mapping
+
+
+class Refusal(Exception):
+    """A rule says no. Each subclass is one reason, with a stable code that catalogues translate.
+
+    `code` names the reason for programs; the catalogue keys `refusal.<code>.title` and
+    `refusal.<code>.detail` hold the words, filled with `details`. `details` never holds a name, a
+    phone number or a message.
+    """
+
+    code: str = "refused"
+    status: int = 409
+
+    def __init__(self, **details: str | int | None) -> None:
+        super().__init__(self.code)
+        self.details: Mapping[str, str | int | None] = details
+
+
+class NotFound(Refusal):
+    """The thing does not exist, or is not for this person to see: the answer is the same."""
+
+    code = "not_found"
+    status = 404
+
+
+class NotAllowed(Refusal):
+    """This role may not do this at all."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class NotSignedIn(Refusal):
+    """No valid token came with the request."""
+
+    code = "not_signed_in"
+    status = 401
+
+
+class Fault(Exception):
+    """We are broken: answered as 500, logged and counted. Its text names no person."""

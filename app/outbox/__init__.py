@@ -1,0 +1,1 @@
+"""Words to send, and whether it is safe to send them."""

@@ -1,0 +1,220 @@
+"""When a text may go to a phone, how often, by which way, and what its state may become."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+from uuid import UUID
+
+from app.kernel.phone import Phone
+
+
+class State(StrEnum):
+    """Where a text of ours is."""
+
+    QUEUED = "queued"
+    SENDING = "sending"  # leased by one sender, or offered to a gateway phone
+    ACCEPTED = "accepted"  # the carrier has it
+    SENT = "sent"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    DELIVERED = "delivered"
+    HELD = "held"  # the gate said no
+
+
+# Reports come late, twice and out of order: a text only ever moves up. What was reported as failed
+# may still prove delivered. Source: docs/sources.md#message-states.
+_RANK: Final[Mapping[State, int]] = {
+    State.QUEUED: 0,
+    State.SENDING: 1,
+    State.ACCEPTED: 2,
+    State.SENT: 3,
+    State.UNDELIVERED: 4,
+    State.FAILED: 4,
+    State.EXPIRED: 4,
+    State.HELD: 4,
+    State.DELIVERED: 5,
+}
+WAITING: Final = (State.QUEUED, State.SENDING)
+GIVEN_UP: Final = frozenset({State.UNDELIVERED, State.FAILED, State.EXPIRED})
+
+
+def moves_up(now_in: State, reported: State) -> bool:
+    """Whether a report changes anything. Reports that repeat or come late do not."""
+    return _RANK[reported] > _RANK[now_in]
+
+
+class Purpose(StrEnum):
+    """Why a text is sent; each has a time after which its words are no longer true."""
+
+    ACKNOWLEDGE = "acknowledge"
+    QUESTION = "question"
+    ANSWER = "answer"
+    OPT_OUT = "opt_out"
+    STAFF_ALERT = "staff_alert"
+    STAFF_ESCALATION = "staff_escalation"
+
+
+_TIME_TO_LIVE: Final[Mapping[Purpose, timedelta]] = {
+    Purpose.ACKNOWLEDGE: timedelta(hours=6),
+    Purpose.QUESTION: timedelta(hours=6),
+    Purpose.ANSWER: timedelta(hours=6),
+    Purpose.OPT_OUT: timedelta(hours=24),
+    # A later rung tells people anew, so an old alert only confuses.
+    Purpose.STAFF_ALERT: timedelta(hours=4),
+    Purpose.STAFF_ESCALATION: timedelta(hours=4),
+}
+STAFF: Final = frozenset({Purpose.STAFF_ALERT, Purpose.STAFF_ESCALATION})
+
+
+def expires_at(purpose: Purpose, now: datetime) -> datetime:
+    """When the words stop being true: after this they are never sent or offered."""
+    return now + _TIME_TO_LIVE[purpose]
+
+
+AUTOMATIC_AN_HOUR: Final = 5
+ACKNOWLEDGE_AGAIN_AFTER: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRule:
+    """What is known of whether one phone may be written to."""
+
+    opted_out_at: datetime | None = None
+    cannot_text_since: datetime | None = None
+    blocked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A wish to send, as the gate looks at it."""
+
+    phone: Phone
+    purpose: Purpose
+    automatic: bool
+    automatic_last_hour: int
+    own_number: bool = False
+
+
+def held_because(asked: Asked, rule: PhoneRule, now: datetime) -> str | None:
+    """Why the text must not go, as a stable code; None when it may."""
+    last_word = asked.purpose is Purpose.OPT_OUT  # the one confirmation that somebody asked for silence
+    if asked.own_number:
+        return "own_number"
+    if asked.phone.costs_extra:
+        return "premium_number"
+    if rule.cannot_text_since is not None:
+        return "cannot_text"
+    if rule.opted_out_at is not None and not last_word:
+        return "opted_out"
+    if rule.blocked_until is not None and now < rule.blocked_until:
+        return "blocked"
+    if asked.automatic and asked.automatic_last_hour >= AUTOMATIC_AN_HOUR:
+        return "hourly_limit"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a phone: a carrier, and our number or gateway there."""
+
+    carrier: str
+    via: str
+    country: str | None = None
+    alive: bool = True
+
+
+def choose_way(ways: Sequence[Way], *, country: str | None, same_as: Way | None) -> Way | None:
+    """How to reach a phone: the way it came in by, else a living gateway of its country, else any.
+
+    `ways` is in the operator's order of preference.
+    """
+    if same_as is not None:
+        return same_as
+    living = [way for way in ways if way.alive]
+    at_home = [way for way in living if way.country is not None and way.country == country]
+    elsewhere = [way for way in living if way.country is None]
+    return next(iter([*at_home, *elsewhere, *living, *ways]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text ready to go. `attempt` counts from 1."""
+
+    id: UUID
+    carrier: str
+    via: str
+    to: Phone
+    body: str
+    purpose: Purpose
+    attempt: int
+    created_at: datetime
+    expires_at: datetime
+    may_have_gone: bool  # an earlier try ended without an answer: look before sending again
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The carrier has the text under its own id."""
+
+    carrier_id: str | None
+    state: State = State.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """Nothing was sent; the carrier may take it later. `wait` is the least time to wait."""
+
+    code: str
+    wait: timedelta | None = None
+    at_most: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The carrier will never take it. `effect` says what that tells of the phone."""
+
+    code: str
+    effect: str | None = None  # cannot_text | opted_out | blocked | halt
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """No answer came: it may or may not have gone."""
+
+    code: str
+
+
+Sending = Taken | TryLater | GiveUp | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a carrier tells of a text later. `verdict` is set where a failure has a policy."""
+
+    state: State
+    error_code: str | None = None
+    verdict: TryLater | GiveUp | None = None
+
+
+class Carrier(Protocol):
+    """Something that takes texts and sends them."""
+
+    name: str
+
+    def send(self, text: Text) -> Sending:
+        """Hand over one text. Never raises for what a carrier may answer."""
+        ...
+
+
+LEASE: Final = timedelta(seconds=90)
+_FIRST_WAIT: Final = timedelta(seconds=15)
+_LONGEST_WAIT: Final = timedelta(minutes=30)
+
+
+def wait_before(attempt: int, least: timedelta | None) -> timedelta:
+    """How long to wait before the next try: doubling from 15 seconds to half an hour."""
+    doubled = min(_FIRST_WAIT * (1 << min(attempt - 1, 10)), _LONGEST_WAIT)
+    return max(doubled, least) if least else doubled

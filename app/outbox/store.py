@@ -1,0 +1,271 @@
+"""Queries on the outbox: queue, claim, offer, record what became of a text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
+
+from app.crypto.vault import Place, Vault
+from app.kernel.clock import utc_text
+from app.kernel.phone import Phone
+from app.outbox.rules import LEASE, STAFF, WAITING, PhoneRule, Purpose, State, Text, Way
+from app.outbox.tables import gateways, outbox, phone_rules
+from app.store.rows import insert_or_change
+
+_ALIVE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A text as it is put into the outbox. `state` is held when the gate said no, with its reason."""
+
+    id: UUID
+    purpose: Purpose
+    to: Phone
+    way: Way
+    body: str
+    language: str
+    parts: int
+    automatic: bool
+    expires_at: datetime
+    case_id: UUID | None = None
+    worker_id: UUID | None = None
+    answers_id: UUID | None = None
+    held_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a report needs to know of the text it is about."""
+
+    id: UUID
+    purpose: Purpose
+    state: State
+    parts: int
+    attempts: int
+    via: str
+    case_id: UUID | None
+    phone_index: bytes
+    expires_at: datetime
+
+
+class OutboxStore:
+    """The outbox as seen from one transaction."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        """Work inside this transaction."""
+        self._connection = connection
+        self._vault = vault
+
+    def phone_index(self, phone: Phone) -> bytes:
+        """The blind index under which everything about a phone is found."""
+        return self._vault.index("phone", phone.e164)
+
+    def add(self, text: Queued, now: datetime) -> None:
+        """Keep a text to send, or one that is held."""
+        state = State.HELD if text.held_because else State.QUEUED
+        self._connection.execute(insert(outbox).values(
+            id=text.id, purpose=text.purpose, case_id=text.case_id, worker_id=text.worker_id,
+            answers_id=text.answers_id, carrier=text.way.carrier, via=text.way.via,
+            phone=self._vault.seal(text.to.e164, Place("outbox", text.id, "phone")),
+            phone_index=self.phone_index(text.to),
+            body=self._vault.seal(text.body, Place("outbox", text.id, "body")),
+            language=text.language, parts=text.parts, automatic=text.automatic, state=state,
+            created_at=now, due_at=now, expires_at=text.expires_at, error_code=text.held_because,
+            history=[_step(state, now, text.held_because)],
+        ))  # fmt: skip
+
+    def automatic_since(self, phone: Phone, since: datetime) -> int:
+        """How many automatic texts went, or will go, to a phone since then."""
+        return self._count_since(phone, since, outbox.c.automatic)
+
+    def acknowledged_since(self, phone: Phone, since: datetime) -> bool:
+        """Whether the phone was sent an acknowledgement since then."""
+        return self._count_since(phone, since, outbox.c.purpose == Purpose.ACKNOWLEDGE) > 0
+
+    def alerted_since(self, case_id: UUID, worker_id: UUID, since: datetime) -> bool:
+        """Whether this worker was told about this case since then."""
+        asked = select(outbox.c.id).where(
+            outbox.c.case_id == case_id, outbox.c.worker_id == worker_id, outbox.c.created_at > since
+        )
+        return self._connection.execute(asked.limit(1)).first() is not None
+
+    def answer_to(self, message_id: UUID) -> list[tuple[UUID, str, str, int]]:
+        """What was answered to one incoming text: id, phone, words, parts."""
+        asked = select(outbox).where(outbox.c.answers_id == message_id)
+        return [
+            (row.id, self._phone(row).e164, self._body(row), row.parts)
+            for row in self._connection.execute(asked)
+        ]
+
+    def claim_due(self, carrier: str, now: datetime, limit: int) -> list[Text]:
+        """Lease up to `limit` texts of a carrier that are due and still true, oldest first.
+
+        A text whose lease ran out is taken again, marked as one that may have gone already.
+        """
+        due = (
+            select(outbox.c.id)
+            .where(
+                outbox.c.carrier == carrier,
+                outbox.c.state.in_(WAITING),
+                outbox.c.due_at <= now,
+                or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
+                outbox.c.expires_at > now,
+            )
+            .order_by(outbox.c.due_at, outbox.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        found = self._connection.execute(
+            select(outbox.c.id, outbox.c.state).where(outbox.c.id.in_(due))
+        ).all()
+        if not found:
+            return []
+        leased_before = {row.id for row in found if row.state == State.SENDING}
+        taken = self._connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_([row.id for row in found]))
+            .values(state=State.SENDING, lease_until=now + LEASE, attempts=outbox.c.attempts + 1)
+            .returning(outbox)
+        ).all()
+        return sorted(
+            (self._text(row, row.id in leased_before) for row in taken), key=lambda text: text.created_at
+        )
+
+    def offer(self, carrier: str, via: str, now: datetime, limit: int) -> list[Text]:
+        """What a gateway phone should send: what it was offered least lately comes first.
+
+        Offered again and again until the phone reports something of it; never after its time.
+        """
+        asked = (
+            select(outbox)
+            .where(
+                outbox.c.carrier == carrier, outbox.c.via == via,
+                outbox.c.state.in_(WAITING), outbox.c.due_at <= now, outbox.c.expires_at > now,
+            )
+            .order_by(outbox.c.offered_at.is_not(None), outbox.c.offered_at, outbox.c.created_at, outbox.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )  # fmt: skip
+        rows = self._connection.execute(asked).all()
+        if rows:
+            self._connection.execute(
+                update(outbox)
+                .where(outbox.c.id.in_([row.id for row in rows]))
+                .values(state=State.SENDING, offered_at=now)
+            )
+        return [self._text(row, may_have_gone=False) for row in rows]
+
+    def claim_expired(self, now: datetime, limit: int) -> list[Kept]:
+        """Texts whose time is over before anything came of them, now marked expired."""
+        over = (
+            select(outbox.c.id)
+            .where(outbox.c.state.in_((*WAITING, State.ACCEPTED)), outbox.c.expires_at <= now)
+            .order_by(outbox.c.expires_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = self._connection.execute(select(outbox).where(outbox.c.id.in_(over))).all()
+        # What the carrier took has no report for hours: that is not a failure, only silence.
+        for row in rows:
+            self.move(_kept(row), State.EXPIRED if row.state != State.ACCEPTED else State.SENT, now)
+        return [_kept(row) for row in rows if row.state != State.ACCEPTED]
+
+    def locked(self, text_id: UUID) -> Kept | None:
+        """One text, locked until the transaction ends."""
+        return self._one(outbox.c.id == text_id)
+
+    def locked_by_carrier_id(self, carrier: str, carrier_id: str) -> Kept | None:
+        """The text that a carrier knows under its own id, locked until the transaction ends."""
+        return self._one((outbox.c.carrier == carrier) & (outbox.c.carrier_id == carrier_id))
+
+    def move(
+        self,
+        kept: Kept,
+        state: State,
+        now: datetime,
+        *,
+        error_code: str | None = None,
+        **also: Any,  # noqa: ANN401 - column values
+    ) -> None:
+        """Write down that the text is now in this state."""
+        history = self._connection.execute(
+            select(outbox.c.history).where(outbox.c.id == kept.id)
+        ).scalar_one()
+        changed = {"state": state, "lease_until": None, "error_code": error_code, **also}
+        if state is not kept.state:
+            changed["history"] = [*history, _step(state, now, error_code)]
+        self._connection.execute(update(outbox).where(outbox.c.id == kept.id).values(**changed))
+
+    def bodies(self, ids: Iterable[UUID]) -> dict[UUID, tuple[str, bool]]:
+        """The words of texts by id, and whether they went to staff."""
+        asked = select(outbox.c.id, outbox.c.body, outbox.c.purpose).where(outbox.c.id.in_(list(ids)))
+        return {
+            row.id: (self._body(row), Purpose(row.purpose) in STAFF)
+            for row in self._connection.execute(asked)
+        }
+
+    def rule_for(self, phone: Phone) -> PhoneRule:
+        """What is known of whether this phone may be written to."""
+        asked = select(phone_rules).where(phone_rules.c.phone_index == self.phone_index(phone))
+        row = self._connection.execute(asked).one_or_none()
+        return PhoneRule(row.opted_out_at, row.cannot_text_since, row.blocked_until) if row else PhoneRule()
+
+    def set_rule(self, phone_index: bytes, **values: datetime | None) -> None:
+        """Change what is known of one phone."""
+        insert_or_change(self._connection, phone_rules, {"phone_index": phone_index}, values)
+
+    def gateway_seen(self, name: str, now: datetime) -> None:
+        """The gateway phone of this name is alive."""
+        insert_or_change(self._connection, gateways, {"name": name}, {"seen_at": now})
+
+    def living_gateways(self, now: datetime) -> frozenset[str]:
+        """The gateway phones that spoke to us within ten minutes."""
+        asked = select(gateways.c.name).where(gateways.c.seen_at > now - _ALIVE)
+        return frozenset(self._connection.execute(asked).scalars())
+
+    def waiting(self) -> dict[str, int]:
+        """How many texts wait, by carrier."""
+        asked = (
+            select(outbox.c.carrier, func.count())
+            .where(outbox.c.state.in_(WAITING))
+            .group_by(outbox.c.carrier)
+        )
+        return {carrier: number for carrier, number in self._connection.execute(asked)}
+
+    def _count_since(self, phone: Phone, since: datetime, condition: Any) -> int:  # noqa: ANN401 - SQL expression
+        asked = select(func.count()).select_from(outbox).where(
+            outbox.c.phone_index == self.phone_index(phone), outbox.c.created_at > since,
+            outbox.c.state != State.HELD, condition,
+        )  # fmt: skip
+        return int(self._connection.execute(asked).scalar_one())
+
+    def _one(self, condition: Any) -> Kept | None:  # noqa: ANN401 - SQL expression
+        row = self._connection.execute(select(outbox).where(condition).with_for_update()).one_or_none()
+        return _kept(row) if row else None
+
+    def _text(self, row: Row[Any], may_have_gone: bool) -> Text:
+        return Text(
+            row.id, row.carrier, row.via, self._phone(row), self._body(row), Purpose(row.purpose),
+            row.attempts, row.created_at, row.expires_at, may_have_gone,
+        )  # fmt: skip
+
+    def _phone(self, row: Any) -> Phone:
+        return Phone(self._vault.open(row.phone, Place("outbox", row.id, "phone")))
+
+    def _body(self, row: Any) -> str:
+        return self._vault.open(row.body, Place("outbox", row.id, "body"))
+
+
+def _kept(row: Row[Any]) -> Kept:
+    return Kept(
+        row.id, Purpose(row.purpose), State(row.state), row.parts, row.attempts, row.via,
+        row.case_id, bytes(row.phone_index), row.expires_at,
+    )  # fmt: skip
+
+
+def _step(state: State, now: datetime, code: str | None) -> dict[str, Any]:
+    return {"state": state.value, "at": utc_text(now), **({"code": code} if code else {})}

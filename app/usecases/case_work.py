@@ -1,0 +1,232 @@
+"""What caseworkers and those in charge do with a case that exists: accept, decline, note, contact, close."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.cases.rules import stages
+from app.cases.rules.facts import CaseAssigned, CaseClosed, ContactAttempted, Fact, NoteAdded
+from app.cases.rules.stages import Case, Outcome, Status
+from app.cases.store.records import ContactAttempt, Note
+from app.escalation.rules.ladder import ClockKind
+from app.identity.rules import Action, Role, Worker
+from app.kernel.refusal import Refusal
+from app.outbox.rules import Purpose
+from app.usecases import clocks
+from app.usecases.opening import route_again
+from app.usecases.seeing import locked_case
+from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.words import alert
+
+
+class IdConflict(Refusal):
+    """The id was used before for something else."""
+
+    code = "id_conflict"
+
+
+class OutcomeUnknown(Refusal):
+    """No such outcome."""
+
+    code = "case.outcome_unknown"
+    status = 422
+
+
+class NotEligible(Refusal):
+    """The case cannot be given to this worker or organisation."""
+
+    code = "assignment.not_eligible"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Who asks for something, of which case; `id` is the device's own, to make repeating it safe."""
+
+    worker: Worker
+    case_id: UUID
+    id: UUID | None = None
+    content: str = ""
+
+    def begin(self, uow: UnitOfWork, action: Action, now: datetime) -> tuple[Case, bool]:
+        """The case, locked, and whether the command is to be carried out (False: it was already).
+
+        Raises: NotAllowed, NotFound, IdConflict.
+        """
+        self.worker.must_be_allowed(action)
+        case = locked_case(uow, self.worker, self.case_id)
+        if self.id is None:
+            return case, True
+        fingerprint = uow.vault.index("command", f"{self.case_id}\x00{self.content}")
+        first = uow.records.first_time(self.id, self.worker.id, fingerprint, now)
+        if first is None:
+            raise IdConflict
+        return case, first
+
+
+def accept(uow: UnitOfWork, command: Command, *, now: datetime) -> Case:
+    """The worker owns the case. Of two at once one wins, and the other is told who has it.
+
+    Raises: NotFound, CaseIsClosed, AlreadyAccepted.
+    """
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    if not fresh:
+        return case
+    taken, facts = stages.accept(case, by=command.worker.id, now=now)
+    if not facts:
+        return case
+    saved = _save(uow, replace(taken, overdue_since=None), facts, by=command.worker)
+    clocks.stop(uow, saved, [ClockKind.ACCEPT], now=now)
+    clocks.keep_running(uow, saved, [ClockKind.REVIEW], now=now)
+    return saved
+
+
+def decline(uow: UnitOfWork, command: Command, *, reason: str, now: datetime) -> Case:
+    """The case goes to the next eligible worker, or to the coordinator; it waits no longer for that.
+
+    Raises: NotFound, CaseIsClosed, NotOwner.
+    """
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    if not fresh:
+        return case
+    given_back, facts = stages.decline(case, by=command.worker.id, reason=reason, now=now)
+    uow.cases.add_decline(case.id, command.worker.id, now)
+    saved = _save(uow, given_back, facts, by=command.worker)
+    routed = route_again(uow, saved, now=now)
+    clocks.stop(uow, routed, [ClockKind.REVIEW], now=now)
+    clocks.adapt(uow, case, routed, now=now)
+    clocks.keep_running(uow, routed, [ClockKind.ACCEPT], now=now)
+    return routed
+
+
+def assign(uow: UnitOfWork, command: Command, to: CaseAssigned, *, now: datetime) -> Case:
+    """Give the case to a worker, or to an organisation; whoever gets it has to accept it.
+
+    Raises: NotFound, NotAllowed, CaseIsClosed, NotEligible.
+    """
+    case, fresh = command.begin(uow, Action.ASSIGN_CASES, now)
+    if not fresh:
+        return case
+    target = _eligible(uow, command.worker, to)
+    assigned, facts = stages.assign(case, target, now=now)
+    saved = _save(uow, replace(assigned, overdue_since=None), facts, by=command.worker)
+    if command.worker.role is Role.COORDINATOR:
+        uow.cases.add_helpers([(case.id, command.worker.id, Role.COORDINATOR)], now)
+    clocks.stop(uow, saved, [ClockKind.REVIEW], now=now)
+    clocks.start(uow, saved, [ClockKind.ACCEPT], now=now)
+    if saved.first_contact_at is None:
+        clocks.keep_running(uow, saved, [ClockKind.FIRST_CONTACT], now=now)
+    takers = [saved.owner_id] if saved.owner_id else uow.identity.with_role(Role.DUTY_LEAD, saved.organisation_id)
+    alert(uow, takers, saved, key="staff.handed_over", purpose=Purpose.STAFF_ALERT, now=now)
+    return saved
+
+
+def add_note(uow: UnitOfWork, command: Command, *, text: str, restricted: bool, now: datetime) -> Note:
+    """A note, under the device's id or a new one. The same note again is the same note.
+
+    Raises: NotFound, IdConflict.
+    """
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    note = Note(_own_id(command), case.id, command.worker.id, text, restricted, now)
+    if not fresh:
+        return uow.records.notes([note.id])[note.id]
+    uow.records.add_note(note)
+    _progress(uow, case, [NoteAdded(note.id, restricted)], by=command.worker, now=now)
+    return note
+
+
+def add_contact_attempt(uow: UnitOfWork, command: Command, attempt: ContactAttempt, *, now: datetime) -> ContactAttempt:
+    """A try to reach somebody; the first one stops the clock of first contact.
+
+    Raises: NotFound, CaseIsClosed, IdConflict.
+    """
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    if not fresh:
+        return uow.records.contact_attempts([attempt.id])[attempt.id]
+    contacted = stages.record_contact(case, now=now)
+    uow.records.add_contact_attempt(attempt)
+    clocks.stop(uow, case, [ClockKind.FIRST_CONTACT], now=now)
+    fact = ContactAttempted(attempt.id, attempt.channel, attempt.outcome)
+    _progress(uow, contacted, [fact], by=command.worker, now=now)
+    return attempt
+
+
+def set_status(
+    uow: UnitOfWork, command: Command, to: Status, *, reason: str | None, until: datetime | None, now: datetime
+) -> Case:
+    """Move the case to another stage by hand.
+
+    Raises: NotFound, CaseIsClosed, BadStatus.
+    """
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    if not fresh:
+        return case
+    moved, facts = stages.change_status(case, to, reason=reason, until=until, now=now)
+    return _progress(uow, moved, facts, by=command.worker, now=now) if facts else case
+
+
+def close(uow: UnitOfWork, command: Command, closing: CaseClosed, *, now: datetime) -> Case:
+    """End the case with an outcome; every clock stops.
+
+    Raises: NotFound, OutcomeUnknown, CaseIsClosed.
+    """
+    if closing.outcome not in set(Outcome):
+        raise OutcomeUnknown(outcome=closing.outcome)
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    if not fresh:
+        return case
+    closed, facts = stages.close(case, closing, now=now)
+    if not facts:
+        return case
+    saved = _save(uow, replace(closed, overdue_since=None), facts, by=command.worker)
+    clocks.stop(uow, saved, clocks.ALL, now=now)
+    return saved
+
+
+def reopen(uow: UnitOfWork, command: Command, *, reason: str, now: datetime) -> Case:
+    """Start the case again under its code; its clocks begin anew.
+
+    Raises: NotFound, CaseIsNotClosed.
+    """
+    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    if not fresh:
+        return case
+    reopened, facts = stages.reopen(case, reason=reason, now=now)
+    saved = _save(uow, reopened, facts, by=command.worker)
+    clocks.start(uow, saved, [ClockKind.ACCEPT, ClockKind.FIRST_CONTACT], now=now)
+    return saved
+
+
+def _save(uow: UnitOfWork, case: Case, facts: Iterable[Fact], *, by: Worker) -> Case:
+    saved = uow.cases.save(case)
+    uow.tell(case.id, facts, actor=by.id)
+    return saved
+
+
+def _progress(uow: UnitOfWork, case: Case, facts: Iterable[Fact], *, by: Worker, now: datetime) -> Case:
+    """Somebody did something for the case: the review clock of an accepted case begins anew."""
+    saved = _save(uow, replace(case, overdue_since=None, updated_at=now), facts, by=by)
+    if saved.is_open and saved.accepted_at is not None:
+        clocks.start(uow, saved, [ClockKind.REVIEW], now=now)
+    return saved
+
+
+def _eligible(uow: UnitOfWork, by: Worker, to: CaseAssigned) -> CaseAssigned:
+    """The target with its organisation. Leads give within their own organisation, coordinators to any."""
+    organisation_id = to.organisation_id
+    if to.owner_id:
+        owner = uow.identity.worker(to.owner_id)
+        if owner is None or not owner.may(Action.WORK_CASES) or owner.organisation_id is None:
+            raise NotEligible
+        organisation_id = owner.organisation_id
+    if organisation_id not in {organisation.id for organisation in uow.identity.organisations()}:
+        raise NotEligible
+    if by.role is not Role.COORDINATOR and organisation_id != by.organisation_id:
+        raise NotEligible
+    return replace(to, organisation_id=organisation_id)
+
+
+def _own_id(command: Command) -> UUID:
+    assert command.id is not None  # noqa: S101 - the edge makes an id where the device sent none
+    return command.id

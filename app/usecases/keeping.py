@@ -1,0 +1,181 @@
+"""Cases that workers open and edit by hand: intake at a desk, corrections, members."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.cases.rules import stages
+from app.cases.rules.facts import CategoriesChanged, DetailsChanged, Fact
+from app.cases.rules.stages import Case
+from app.cases.store.records import Member, Person
+from app.identity.rules import SUPERVISES, Action, Role, Worker
+from app.kernel.ids import new_id
+from app.kernel.language import Script
+from app.kernel.phone import Phone
+from app.kernel.refusal import NotFound, Refusal
+from app.kernel.urgency import Urgency
+from app.usecases import clocks
+from app.usecases.case_work import Command, IdConflict
+from app.usecases.opening import Draft, open_case
+from app.usecases.seeing import CaseView, locked_case, sight_of, views_of
+from app.usecases.unit_of_work import UnitOfWork
+
+
+class PreconditionFailed(Refusal):
+    """The case changed since the device last saw it."""
+
+    code = "precondition_failed"
+    status = 412
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A case as a worker writes it down. `content` is what makes a repeat the same request."""
+
+    id: UUID
+    content: str
+    categories: tuple[str, ...]
+    language: str
+    destination: str | None
+    summary: str | None
+    phone: Phone | None
+    reporter: Person | None
+    members: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is to be different; None leaves a field as it is, `cleared` empties fields by name."""
+
+    categories: tuple[str, ...] | None = None
+    destination_country: str | None = None
+    language: str | None = None
+    summary: str | None = None
+    urgency: Urgency | None = None
+    reason: str | None = None
+    cleared: frozenset[str] = frozenset()
+
+
+def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: datetime) -> CaseView:
+    """The case that a worker wrote down. The same id and content again is the same case.
+
+    A caseworker keeps what they open; what others open is routed, within their organisation if
+    they have one. Raises: NotAllowed, CategoryUnknown, IdConflict.
+    """
+    worker.must_be_allowed(Action.OPEN_CASES)
+    uow.rulebook.must_know(intake.categories)
+    fingerprint = uow.vault.index("command", intake.content)
+    first = uow.records.first_time(intake.id, worker.id, fingerprint, now)
+    if first is None:
+        raise IdConflict
+    if not first:
+        return views_of(uow, [locked_case(uow, worker, intake.id)])[0]
+    if intake.reporter:
+        uow.records.add_person(intake.reporter, now)
+    draft = Draft(
+        categories=intake.categories, urgency=Urgency.U4 if intake.categories else Urgency.U2,
+        language=intake.language, channel="worker", destination=intake.destination,
+        members=max(1, len(intake.members)), summary=intake.summary,
+        reporter_id=intake.reporter.id if intake.reporter else None, id=intake.id,
+        within=worker.organisation_id, taker=worker.id if worker.role is Role.CASEWORKER else None,
+    )  # fmt: skip
+    case = open_case(uow, draft, actor=worker.id, now=now)
+    uow.records.add_members([Member(new_id(now), case.id, person) for person in intake.members], now)
+    if intake.phone:
+        point = uow.intake.contact_point(
+            intake.phone, language=intake.language, script=Script.KHMER, now=now
+        )
+        reporter_id = intake.reporter.id if intake.reporter else None
+        uow.cases.add_phone(case.id, point.id, now, reporter_id)
+    if worker.role is Role.COORDINATOR:
+        uow.cases.add_helpers([(case.id, worker.id, Role.COORDINATOR)], now)
+    return views_of(uow, [case])[0]
+
+
+def edit(
+    uow: UnitOfWork, worker: Worker, case_id: UUID, change: Edit, *, seen: int | None, now: datetime
+) -> CaseView:
+    """The case with its fields edited; `seen` is the version that the worker was looking at.
+
+    Raises: NotFound, NotAllowed, PreconditionFailed, CaseIsClosed, CategoryUnknown,
+    LoweringNeedsSupervisor.
+    """
+    worker.must_be_allowed(Action.WORK_CASES)
+    case = locked_case(uow, worker, case_id)
+    if seen is not None and seen != case.version:
+        raise PreconditionFailed(version=case.version)
+    case.must_be_open()
+    changed, facts = _edited(uow, case, change, worker, now=now)
+    if not facts:
+        return views_of(uow, [case])[0]
+    saved = uow.cases.save(replace(changed, updated_at=now))
+    uow.tell(case.id, facts, actor=worker.id)
+    clocks.adapt(uow, case, saved, now=now)
+    return views_of(uow, [saved])[0]
+
+
+def add_members(
+    uow: UnitOfWork, worker: Worker, case_id: UUID, people: Sequence[Person], *, now: datetime
+) -> CaseView:
+    """The case with more affected people. People whose id is there already stay as they are.
+
+    Raises: NotFound, NotAllowed, CaseIsClosed.
+    """
+    worker.must_be_allowed(Action.WORK_CASES)
+    case = locked_case(uow, worker, case_id)
+    case.must_be_open()
+    known = {member.person.id for member in uow.records.members_of([case_id]).get(case_id, [])}
+    fresh = [Member(new_id(now), case_id, person) for person in people if person.id not in known]
+    if not fresh:
+        return views_of(uow, [case])[0]
+    uow.records.add_members(fresh, now)
+    count = max(case.member_count, len(known) + len(fresh))
+    saved = uow.cases.save(replace(case, member_count=count, updated_at=now))
+    uow.tell(case_id, [DetailsChanged(("members",))], actor=worker.id)
+    clocks.adapt(uow, case, saved, now=now)
+    return views_of(uow, [saved])[0]
+
+
+def finish_task(uow: UnitOfWork, worker: Worker, task_id: UUID, *, now: datetime) -> None:
+    """A human did what the task asked. Doing it twice changes nothing. Raises: NotFound."""
+    worker.must_be_allowed(Action.READ_TASKS)
+    task = uow.records.locked_task(task_id, sight_of(worker))
+    if task is None:
+        raise NotFound
+    if task.done_at is None:
+        uow.records.finish_task(task.id, by=worker.id, now=now)
+
+
+def _edited(
+    uow: UnitOfWork, case: Case, change: Edit, worker: Worker, *, now: datetime
+) -> tuple[Case, list[Fact]]:
+    facts: list[Fact] = []
+    after = case
+    if change.categories is not None and change.categories != case.categories:
+        uow.rulebook.must_know(change.categories)
+        after = replace(after, categories=change.categories or (stages.UNCLASSIFIED,))
+        facts.append(CategoriesChanged(case.categories, after.categories))
+        after, raised = stages.learn(
+            after, categories=(), urgency=uow.rulebook.urgency_of(after.categories, after.urgency),
+            reasons=[{"rule": "category.floor"}], now=now,
+        )  # fmt: skip
+        facts.extend(raised)
+    plain = {
+        "destination_country": change.destination_country,
+        "language": change.language,
+        "summary": change.summary,
+    }
+    fields: dict[str, str | None] = {
+        name: value for name, value in plain.items() if value is not None and value != getattr(case, name)
+    }
+    fields |= {name: None for name in change.cleared & {"destination_country", "summary"} if getattr(case, name)}
+    if fields:
+        after = replace(after, **fields)  # type: ignore[arg-type]  # names and values come from `plain`
+        facts.append(DetailsChanged(tuple(sorted(fields))))
+    if change.urgency is not None:
+        after, decided = stages.set_urgency(
+            after, change.urgency, reason=change.reason, may_lower=worker.role in SUPERVISES, now=now
+        )
+        facts.extend(decided)
+    return after, facts

@@ -1,0 +1,122 @@
+"""Opening a case and finding who takes it: the same whether a text, a call or a caseworker opens it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.cases.rules import stages
+from app.cases.rules.facts import CaseOpened, CaseRouted
+from app.cases.rules.stages import UNCLASSIFIED, Case, Queue, Status
+from app.escalation.rules.ladder import ClockKind
+from app.identity.rules import Role
+from app.kernel.ids import new_id
+from app.kernel.urgency import Urgency
+from app.outbox.rules import Purpose
+from app.routing.rules import Candidate, Choice, Coverage, Need, choose
+from app.usecases import clocks
+from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.words import alert
+
+_FIRST_CLOCKS = (ClockKind.ACCEPT, ClockKind.FIRST_CONTACT)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is known of a case that is about to be opened."""
+
+    categories: tuple[str, ...]
+    urgency: Urgency
+    language: str
+    channel: str
+    destination: str | None = None
+    members: int = 1
+    reasons: tuple[Mapping[str, Any], ...] = ()
+    summary: str | None = None
+    reporter_id: UUID | None = None
+    id: UUID | None = None
+    within: UUID | None = None  # the one organisation that may get it
+    taker: UUID | None = None  # the one worker who may get it: who opened it
+
+
+def open_case(uow: UnitOfWork, draft: Draft, *, actor: UUID | str, now: datetime) -> Case:
+    """A new case that has found its caseworker or a queue, with its clocks running.
+
+    An id that the draft brings must be new.
+    """
+    categories = draft.categories or (UNCLASSIFIED,)
+    case = Case(
+        id=draft.id or new_id(now), code=uow.cases.free_code(), status=Status.NEW,
+        urgency=uow.rulebook.urgency_of(categories, draft.urgency), categories=categories,
+        reasons=draft.reasons, language=draft.language, origin_channel=draft.channel,
+        destination_country=draft.destination, organisation_id=None, owner_id=None,
+        queue=Queue.COORDINATOR, member_count=draft.members, reporter_id=draft.reporter_id,
+        summary=draft.summary, opened_at=now, updated_at=now,
+    )  # fmt: skip
+    opened = CaseOpened(case.urgency, case.categories, case.origin_channel, case.member_count)
+    choice = _kept_by(draft) if draft.taker else find_taker(uow, case, within=draft.within, now=now)
+    routed, facts = stages.route(case, choice, now=now)
+    uow.cases.add(routed)
+    uow.tell(case.id, [opened, *facts], actor=actor)
+    clocks.start(uow, routed, _FIRST_CLOCKS, now=now)
+    tell_taker(uow, routed, now=now)
+    return routed
+
+
+def route_again(uow: UnitOfWork, case: Case, *, now: datetime) -> Case:
+    """The saved case with its next taker, after it lost the one it had. Its clocks are left as they are."""
+    routed, facts = stages.route(case, find_taker(uow, case, now=now), now=now)
+    saved = uow.cases.save(routed)
+    uow.tell(case.id, facts, actor="routing")
+    tell_taker(uow, saved, now=now)
+    return saved
+
+
+def find_taker(uow: UnitOfWork, case: Case, *, now: datetime, within: UUID | None = None) -> CaseRouted:
+    """Who should take the case, and why; only of one organisation where `within` names it."""
+    organisations = [o for o in uow.identity.organisations() if within in {None, o.id}]
+    workers = uow.identity.caseworkers()
+    load = uow.cases.load(
+        {worker.id: uow.rulebook.worker_limit for worker, _ in workers if worker.on_duty},
+        {organisation.id: organisation.capacity for organisation in organisations},
+    )
+    need = Need(
+        categories=case.categories, language=case.language, destination=case.destination_country,
+        urgency=case.urgency, declined_by=uow.cases.declined_by(case.id),
+        in_hours=uow.rulebook.ladders.calendar.is_open(now),
+    )  # fmt: skip
+    coverages = [
+        Coverage(o.id, o.code, o.categories, o.destinations, o.languages, o.always_open, o.capacity, o.verified)
+        for o in organisations
+    ]
+    candidates = [
+        Candidate(
+            worker.id, worker.organisation_id, worker.languages, worker.on_duty,
+            load.workers.get(worker.id, 0), uow.rulebook.worker_limit, last,
+        )
+        for worker, last in workers
+        if worker.organisation_id
+    ]  # fmt: skip
+    choice = choose(need, coverages, candidates, load.organisations)
+    if choice.worker_id:
+        uow.identity.assigned(choice.worker_id, now)
+    return _as_fact(choice, within)
+
+
+def tell_taker(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
+    """Alert the worker who got the case, or the coordinators when nobody did."""
+    takers = [case.owner_id] if case.owner_id else uow.identity.with_role(Role.COORDINATOR, None)
+    alert(uow, takers, case, key="staff.new_case", purpose=Purpose.STAFF_ALERT, now=now)
+
+
+def _kept_by(draft: Draft) -> CaseRouted:
+    """A caseworker who opens a case keeps it: they have the person before them."""
+    return CaseRouted(draft.within, draft.taker, None, ({"rule": "opened.by_worker"},))
+
+
+def _as_fact(choice: Choice, within: UUID | None) -> CaseRouted:
+    because = tuple(reason.plain() for reason in choice.because)
+    return CaseRouted(choice.organisation_id or within, choice.worker_id, None, because)
+
+

@@ -1,0 +1,144 @@
+"""Which cases a worker may know of, and looking at them; what may not be seen is as if it were not there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.audit.rules import Deed
+from app.cases.rules.stages import Case, Sight
+from app.cases.store.cases import Wanted
+from app.cases.store.records import Member, Person, Task
+from app.cases.store.timeline import TimelineItem
+from app.escalation.store import Timer
+from app.identity.rules import Action, Role, Worker
+from app.kernel.refusal import NotFound
+from app.usecases.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case with what is shown beside it."""
+
+    case: Case
+    members: tuple[Member, ...]
+    reporter: Person | None
+    next_timer: Timer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; `total` only where it was asked for."""
+
+    views: tuple[CaseView, ...]
+    more: bool
+    total: int | None = None
+
+
+def sight_of(worker: Worker) -> Sight:
+    """Which cases this worker may know of."""
+    return Sight(worker.id, worker.organisation_id, worker.role is Role.COORDINATOR)
+
+
+def locked_case(uow: UnitOfWork, worker: Worker, case_id: UUID) -> Case:
+    """The case, locked. Raises: NotFound, also for a case that is not this worker's to see."""
+    case = uow.cases.locked(case_id, sight_of(worker))
+    if case is None:
+        raise NotFound
+    return case
+
+
+def see_case(uow: UnitOfWork, worker: Worker, case_id: UUID) -> CaseView:
+    """One case in full; the audit chain remembers who looked. Raises: NotFound."""
+    case = _seen(uow, worker, case_id)
+    uow.audit.record(Deed("case.read", str(worker.id), case_id))
+    return views_of(uow, [case])[0]
+
+
+def list_cases(uow: UnitOfWork, worker: Worker, wanted: Wanted, *, limit: int, total: bool) -> Page:
+    """One page of the cases that this worker may know of, newest first."""
+    worker.must_be_allowed(Action.READ_CASES)
+    sight = sight_of(worker)
+    found = uow.cases.listed(wanted, sight, limit + 1)
+    count = uow.cases.count(wanted, sight) if total else None
+    return Page(tuple(views_of(uow, found[:limit])), len(found) > limit, count)
+
+
+def see_timeline(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[dict[str, Any]]:
+    """What happened in a case, oldest first, with the words opened. Raises: NotFound."""
+    _seen(uow, worker, case_id)
+    uow.audit.record(Deed("timeline.read", str(worker.id), case_id))
+    items = uow.timeline.of_case(case_id)
+    words = _words_of(uow, items, worker)
+    return [_shown(item, words) for item in items]
+
+
+def see_timers(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[Timer]:
+    """Every clock that a case ever had. Raises: NotFound."""
+    _seen(uow, worker, case_id)
+    return uow.timers.of_case(case_id)
+
+
+def see_tasks(
+    uow: UnitOfWork, worker: Worker, *, after: tuple[datetime, UUID] | None, limit: int
+) -> tuple[list[Task], bool]:
+    """What waits for a human whom this worker is or stands in for, the most pressing first."""
+    worker.must_be_allowed(Action.READ_TASKS)
+    found = uow.records.open_tasks(sight_of(worker), after=after, limit=limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def views_of(uow: UnitOfWork, cases: Iterable[Case]) -> list[CaseView]:
+    """Cases with their members, reporters and next clocks, in the same order."""
+    listed = list(cases)
+    ids = [case.id for case in listed]
+    members = uow.records.members_of(ids)
+    timers = uow.timers.next_of(ids)
+    reporters = uow.records.people(case.reporter_id for case in listed if case.reporter_id)
+    return [
+        CaseView(
+            case,
+            tuple(members.get(case.id, ())),
+            reporters.get(case.reporter_id) if case.reporter_id else None,
+            timers.get(case.id),
+        )
+        for case in listed
+    ]
+
+
+def _seen(uow: UnitOfWork, worker: Worker, case_id: UUID) -> Case:
+    worker.must_be_allowed(Action.READ_CASES)
+    case = uow.cases.get(case_id, sight_of(worker))
+    if case is None:
+        raise NotFound
+    return case
+
+
+def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dict[str, dict[str, Any]]:
+    """The words behind timeline items, by the id that an item carries."""
+    found: dict[str, dict[str, Any]] = {}
+    for message_id, body in uow.intake.bodies(_ids(items, "message_id")).items():
+        found[str(message_id)] = {"text": body}
+    for text_id, (body, to_staff) in uow.outbox.bodies(_ids(items, "outbox_id")).items():
+        found[str(text_id)] = {"text": body, "to": "worker" if to_staff else "person"}
+    for note_id, note in uow.records.notes(_ids(items, "note_id")).items():
+        hidden = note.restricted and note.author_id != worker.id and worker.role is Role.CASEWORKER
+        found[str(note_id)] = {"text": None if hidden else note.text}
+    for attempt_id, attempt in uow.records.contact_attempts(_ids(items, "attempt_id")).items():
+        found[str(attempt_id)] = {"note": attempt.note}
+    return found
+
+
+def _ids(items: list[TimelineItem], key: str) -> set[UUID]:
+    return {UUID(item.details[key]) for item in items if key in item.details}
+
+
+def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    behind: dict[str, Any] = {}
+    for key in ("message_id", "outbox_id", "note_id", "attempt_id"):
+        behind |= words.get(item.details.get(key, ""), {})
+    return {
+        "id": item.id, "kind": item.kind, "at": item.at, "actor": item.actor, "case_id": item.case_id,
+        **item.details, **item.private, **behind,
+    }  # fmt: skip

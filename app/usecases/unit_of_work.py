@@ -1,0 +1,78 @@
+"""One transaction of a use case: every room's store on one connection, committed together or not at all."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.audit.rules import Deed
+from app.audit.store import AuditStore
+from app.cases.rules.facts import Fact
+from app.cases.store.cases import CaseStore
+from app.cases.store.records import RecordStore
+from app.cases.store.timeline import TimelineStore
+from app.crypto.vault import Vault
+from app.escalation.store import TimerStore
+from app.identity.store import IdentityStore
+from app.intake.store import IntakeStore
+from app.outbox.store import OutboxStore
+from app.store.database import Database
+from app.usecases.rulebook import Rulebook
+
+
+class UnitOfWork:
+    """The stores inside one transaction, and the rulebook by which the use case decides.
+
+    Only edges, workers and the command line open one (`Office.work`); only it commits.
+    """
+
+    def __init__(self, connection: Connection, vault: Vault, rulebook: Rulebook) -> None:
+        """Put every store on this connection."""
+        self.rulebook = rulebook
+        self.vault = vault
+        self.audit = AuditStore(connection, vault)
+        self.cases = CaseStore(connection, vault)
+        self.identity = IdentityStore(connection, vault)
+        self.intake = IntakeStore(connection, vault)
+        self.outbox = OutboxStore(connection, vault)
+        self.records = RecordStore(connection, vault)
+        self.timeline = TimelineStore(connection, vault)
+        self.timers = TimerStore(connection)
+
+    def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
+        """Write these facts into the case's timeline and into the audit chain."""
+        told = list(facts)
+        self.timeline.tell(case_id, told, actor=str(actor))
+        for fact in told:
+            self.audit.record(Deed(fact.kind, str(actor), case_id, fact.details()))
+
+    def flush(self, now: datetime) -> None:
+        """Write what was gathered, the audit chain last: its end is locked until the commit."""
+        self.timeline.flush(now)
+        self.audit.flush(now)
+
+
+class Office:
+    """Where units of work are opened: one database, one vault, one rulebook."""
+
+    def __init__(self, database: Database, vault: Vault, rulebook: Rulebook) -> None:
+        """Keep what every unit of work needs."""
+        self.database = database
+        self.vault = vault
+        self.rulebook = rulebook
+
+    @contextmanager
+    def work(self, now: datetime) -> Iterator[UnitOfWork]:
+        """A transaction that changes things: leaving it without an error commits, an error undoes all."""
+        with self.database.write() as connection:
+            unit = UnitOfWork(connection, self.vault, self.rulebook)
+            yield unit
+            unit.flush(now)
+
+    @contextmanager
+    def look(self) -> Iterator[UnitOfWork]:
+        """A transaction that only reads; what it gathers is dropped."""
+        with self.database.read() as connection:
+            yield UnitOfWork(connection, self.vault, self.rulebook)

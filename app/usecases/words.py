@@ -1,0 +1,90 @@
+"""Putting words into the outbox: the only way in which anything is ever said to anyone."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.cases.rules.facts import MessageMoved
+from app.cases.rules.stages import Case
+from app.i18n.catalogue import TextValue
+from app.i18n.parts import parts
+from app.kernel.ids import new_id
+from app.kernel.language import Language, Script
+from app.kernel.phone import Phone
+from app.outbox.rules import (
+    AUTOMATIC_AN_HOUR,
+    Asked,
+    Purpose,
+    State,
+    Way,
+    choose_way,
+    expires_at,
+    held_because,
+)
+from app.outbox.store import Queued
+from app.usecases.unit_of_work import UnitOfWork
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What to say, why, and to which phone. `keys` are joined with a line break."""
+
+    to: Phone
+    keys: tuple[str, ...]
+    language: Language | str
+    script: Script | None
+    values: Mapping[str, TextValue]
+    purpose: Purpose
+    case_id: UUID | None = None
+    worker_id: UUID | None = None
+    answers_id: UUID | None = None
+    same_as: Way | None = None
+
+
+def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
+    """Queue the words, or keep them as held when the gate says no. None where no way leads there.
+
+    Raises nothing for what a gate may say: whether a text goes never decides what happens to a case.
+    """
+    lately = uow.outbox.automatic_since(words.to, now - _HOUR)
+    if words.worker_id and lately == AUTOMATIC_AN_HOUR - 1:
+        # The last alert of the hour says that there is more than it can say.
+        words = replace(words, keys=("staff.many_waiting",))
+    way = choose_way(_ways(uow, now), country=words.to.country, same_as=words.same_as)
+    if way is None:
+        return None
+    asked = Asked(words.to, words.purpose, True, lately, words.to in uow.rulebook.own_numbers)
+    held = held_because(asked, uow.outbox.rule_for(words.to), now)
+    body = "\n".join(
+        uow.rulebook.catalogues.fill(key, words.language, words.values, script=words.script) for key in words.keys
+    )
+    text = Queued(
+        id=new_id(now), purpose=words.purpose, to=words.to, way=way, body=body, language=str(words.language),
+        parts=parts(body), automatic=True, expires_at=expires_at(words.purpose, now), case_id=words.case_id,
+        worker_id=words.worker_id, answers_id=words.answers_id, held_because=held,
+    )  # fmt: skip
+    uow.outbox.add(text, now)
+    state = State.HELD if held else State.QUEUED
+    if words.case_id:
+        uow.tell(
+            words.case_id, [MessageMoved(text.id, words.purpose, state, text.parts, held)], actor="outbox"
+        )
+    return state
+
+
+def alert(
+    uow: UnitOfWork, workers: Iterable[UUID], case: Case, *, key: str, purpose: Purpose, now: datetime
+) -> None:
+    """Tell workers that a case wants them. The words name no person and no problem."""
+    for worker_id, (phone, language) in sorted(uow.identity.phones(workers).items()):
+        values = {"code": case.code, "urgency": case.urgency.value}
+        words = Words(phone, (key,), language, None, values, purpose, case.id, worker_id)
+        say(uow, words, now=now)
+
+
+def _ways(uow: UnitOfWork, now: datetime) -> list[Way]:
+    living = uow.outbox.living_gateways(now)
+    return [replace(way, alive=way.country is None or way.via in living) for way in uow.rulebook.ways]

@@ -1,0 +1,1 @@
+"""The loops that act by themselves: reception, timers, outbox."""
