@@ -59,5 +59,3 @@ class Settings(BaseSettings):
     def poll(self) -> timedelta:
         """How long a worker waits when there is nothing to do."""
         return timedelta(seconds=self.worker_poll_seconds)
-
-

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from starlette.requests import Request
 
-from app.intake.store import Arrival
+from app.intake.rules.incoming import Arrival
+
 
 BODY_LIMIT_BYTES: Final = 64 * 1024
 
@@ -42,5 +43,3 @@ async def read_body(request: Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
 async def commit(inbox: Inbox, arrivals: Iterable[Arrival]) -> None:
     """Return once every arrival is on disk."""
     await asyncio.gather(*[asyncio.wrap_future(inbox.keep(arrival)) for arrival in arrivals])
-
-

@@ -46,6 +46,7 @@ class Vault:
     def __init__(self, ring: KeyRing) -> None:
         """Keep the ring's keys ready for use."""
         self._ring = ring
+        self.made_for = ring.made_for
         self._ciphers = {name: AESGCM(key) for name, key in ring.data.items()}
         name = ring.current.encode()
         self._header = _FORMAT + bytes([len(name)]) + name

@@ -28,6 +28,7 @@ class NewWorker:
     name: str | None
     phone: Phone | None
     languages: frozenset[str]
+    is_demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class IdentityStore:
             organisation_id=worker.organisation_id,
             name=self._vault.seal(worker.name, Place("worker", worker.id, "name")) if worker.name else None,
             phone=self._vault.seal(worker.phone.e164, Place("worker", worker.id, "phone")) if worker.phone else None,
-            languages=sorted(worker.languages), on_duty=True, active=True, created_at=now,
+            languages=sorted(worker.languages), on_duty=True, active=True, is_demo=worker.is_demo, created_at=now,
         ))  # fmt: skip
 
     def worker(self, worker_id: UUID) -> Worker | None:
@@ -117,6 +118,11 @@ class IdentityStore:
     def anyone(self) -> bool:
         """Whether there is any worker at all."""
         return self._connection.execute(select(workers.c.id).limit(1)).first() is not None
+
+    def any_demo_worker(self) -> bool:
+        """Whether somebody of the demo, whose password is printed, could still sign in."""
+        asked = select(workers.c.id).where(workers.c.is_demo, workers.c.active).limit(1)
+        return self._connection.execute(asked).first() is not None
 
     def caseworkers(self) -> list[tuple[Worker, datetime | None]]:
         """Everyone who may be given cases, with when they were given one last."""

@@ -40,6 +40,7 @@ class WorkerRow(SQLModel, table=True):
     languages: list[str] = json_field()
     on_duty: bool
     active: bool
+    is_demo: bool
     last_assigned_at: datetime | None = None
     created_at: datetime
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
 
 from app.crypto.vault import Place, Vault
+from app.intake.rules.incoming import Arrival
 from app.intake.rules.triage import Decision
 from app.intake.tables import contact_points, conversations, inbox, message_cases, messages
 from app.kernel.ids import new_id
@@ -20,18 +21,6 @@ STORED: Final = "stored"  # waits for reception
 TAKEN: Final = "taken"
 QUARANTINED: Final = "quarantined"  # nobody could read it; a human was told
 _NO_SENDER: Final = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One thing that a carrier gave us, as its door hands it over."""
-
-    carrier: str
-    account: str
-    carrier_id: str
-    kind: str  # text | status | call
-    sender: str
-    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +83,11 @@ class IntakeStore:
         """Keep each arrival once; one that is here already changes nothing."""
         for arrival in arrivals:
             insert_new(self._connection, inbox, inbox_values(self._vault, arrival, now))
+
+    def anything_waits(self, now: datetime) -> bool:
+        """Whether reception has something to do."""
+        asked = select(inbox.c.number).where(inbox.c.state == STORED, inbox.c.due_at <= now).limit(1)
+        return self._connection.execute(asked).first() is not None
 
     def claim_next(self, now: datetime) -> Waiting | None:
         """The oldest arrival that waits, locked; one sender's arrivals are never taken out of order.

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
 from app.crypto.vault import Place, Vault
 from app.kernel.clock import utc_text
 from app.kernel.phone import Phone
 from app.outbox.rules import LEASE, STAFF, WAITING, PhoneRule, Purpose, State, Text, Way
-from app.outbox.tables import gateways, outbox, phone_rules
+from app.outbox.tables import outbox, phone_rules
 from app.store.rows import insert_or_change
-
-_ALIVE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,17 @@ class OutboxStore:
             for row in self._connection.execute(asked)
         ]
 
+    def anything_due(self, carrier: str, now: datetime) -> bool:
+        """Whether there is a text to hand to this carrier."""
+        return (
+            self._connection.execute(select(outbox.c.id).where(*_due(carrier, now)).limit(1)).first()
+            is not None
+        )
+
+    def anything_over(self, now: datetime) -> bool:
+        """Whether the time of some text that waits is over."""
+        return self._connection.execute(select(outbox.c.id).where(*_over(now)).limit(1)).first() is not None
+
     def claim_due(self, carrier: str, now: datetime, limit: int) -> list[Text]:
         """Lease up to `limit` texts of a carrier that are due and still true, oldest first.
 
@@ -108,13 +117,7 @@ class OutboxStore:
         """
         due = (
             select(outbox.c.id)
-            .where(
-                outbox.c.carrier == carrier,
-                outbox.c.state.in_(WAITING),
-                outbox.c.due_at <= now,
-                or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
-                outbox.c.expires_at > now,
-            )
+            .where(*_due(carrier, now))
             .order_by(outbox.c.due_at, outbox.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -161,18 +164,12 @@ class OutboxStore:
 
     def claim_expired(self, now: datetime, limit: int) -> list[Kept]:
         """Texts whose time is over before anything came of them, now marked expired."""
-        over = (
-            select(outbox.c.id)
-            .where(outbox.c.state.in_((*WAITING, State.ACCEPTED)), outbox.c.expires_at <= now)
-            .order_by(outbox.c.expires_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        rows = self._connection.execute(select(outbox).where(outbox.c.id.in_(over))).all()
-        # What the carrier took has no report for hours: that is not a failure, only silence.
-        for row in rows:
-            self.move(_kept(row), State.EXPIRED if row.state != State.ACCEPTED else State.SENT, now)
-        return [_kept(row) for row in rows if row.state != State.ACCEPTED]
+        over = select(outbox.c.id).where(*_over(now)).order_by(outbox.c.expires_at).limit(limit)
+        found = select(outbox).where(outbox.c.id.in_(over.with_for_update(skip_locked=True)))
+        kept = [_kept(row) for row in self._connection.execute(found)]
+        for text in kept:
+            self.move(text, State.EXPIRED, now)
+        return kept
 
     def locked(self, text_id: UUID) -> Kept | None:
         """One text, locked until the transaction ends."""
@@ -218,15 +215,6 @@ class OutboxStore:
         """Change what is known of one phone."""
         insert_or_change(self._connection, phone_rules, {"phone_index": phone_index}, values)
 
-    def gateway_seen(self, name: str, now: datetime) -> None:
-        """The gateway phone of this name is alive."""
-        insert_or_change(self._connection, gateways, {"name": name}, {"seen_at": now})
-
-    def living_gateways(self, now: datetime) -> frozenset[str]:
-        """The gateway phones that spoke to us within ten minutes."""
-        asked = select(gateways.c.name).where(gateways.c.seen_at > now - _ALIVE)
-        return frozenset(self._connection.execute(asked).scalars())
-
     def waiting(self) -> dict[str, int]:
         """How many texts wait, by carrier."""
         asked = (
@@ -269,3 +257,19 @@ def _kept(row: Row[Any]) -> Kept:
 
 def _step(state: State, now: datetime, code: str | None) -> dict[str, Any]:
     return {"state": state.value, "at": utc_text(now), **({"code": code} if code else {})}
+
+
+def _due(carrier: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What can be handed to a carrier now: not leased, and still true."""
+    return (
+        outbox.c.carrier == carrier,
+        outbox.c.state.in_(WAITING),
+        outbox.c.due_at <= now,
+        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
+        outbox.c.expires_at > now,
+    )
+
+
+def _over(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What waits although its words are no longer true."""
+    return outbox.c.state.in_(WAITING), outbox.c.expires_at <= now

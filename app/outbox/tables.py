@@ -17,7 +17,7 @@ class OutboxRow(SQLModel, table=True):
     __table_args__ = (
         # The sender looks for what is due, by carrier; nearly all rows are done and not in here.
         partial_index("outbox_due", "carrier", "via", "due_at", where="state IN ('queued', 'sending')"),
-        partial_index("outbox_open", "expires_at", where="state IN ('queued', 'sending', 'accepted')"),
+        partial_index("outbox_over", "expires_at", where="state IN ('queued', 'sending')"),
         Index("outbox_by_phone", "phone_index", "created_at"),
         # A carrier's own id names one text of ours.
         Index("outbox_by_carrier_id", "carrier", "carrier_id", unique=True),
@@ -61,15 +61,5 @@ class PhoneRuleRow(SQLModel, table=True):
     blocked_until: datetime | None = None
 
 
-class GatewayRow(SQLModel, table=True):
-    """When a phone that acts as a gateway last spoke to us."""
-
-    __tablename__ = "gateway"
-
-    name: str = Field(primary_key=True)
-    seen_at: datetime
-
-
 outbox = table_of(OutboxRow)
 phone_rules = table_of(PhoneRuleRow)
-gateways = table_of(GatewayRow)

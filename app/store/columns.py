@@ -6,6 +6,16 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, t
 from sqlalchemy.types import JSON
 from sqlmodel import Field, SQLModel
 
+# Both engines give a constraint the same name, so that a later migration can find what it changes.
+# A check is named by hand: its name says which rule it keeps, and a check without one is refused here.
+SQLModel.metadata.naming_convention = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "%(constraint_name)s",
+}
+
 # SQLite counts a row number up by itself only in a column of type INTEGER.
 _RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 

@@ -23,7 +23,9 @@ class GroupCommit:
     nobody waits for seconds. Source: docs/performance.md#group-commit.
     """
 
-    def __init__(self, database: Database, table: Table, passed: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, database: Database, table: Table, passed: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Start the writer thread. `passed` is told when a group is about to commit and when it has."""
         self._database = database
         self._table = table

@@ -117,7 +117,9 @@ def assign(uow: UnitOfWork, command: Command, to: CaseAssigned, *, now: datetime
     clocks.start(uow, saved, [ClockKind.ACCEPT], now=now)
     if saved.first_contact_at is None:
         clocks.keep_running(uow, saved, [ClockKind.FIRST_CONTACT], now=now)
-    takers = [saved.owner_id] if saved.owner_id else uow.identity.with_role(Role.DUTY_LEAD, saved.organisation_id)
+    takers = (
+        [saved.owner_id] if saved.owner_id else uow.identity.with_role(Role.DUTY_LEAD, saved.organisation_id)
+    )
     alert(uow, takers, saved, key="staff.handed_over", purpose=Purpose.STAFF_ALERT, now=now)
     return saved
 
@@ -136,7 +138,9 @@ def add_note(uow: UnitOfWork, command: Command, *, text: str, restricted: bool, 
     return note
 
 
-def add_contact_attempt(uow: UnitOfWork, command: Command, attempt: ContactAttempt, *, now: datetime) -> ContactAttempt:
+def add_contact_attempt(
+    uow: UnitOfWork, command: Command, attempt: ContactAttempt, *, now: datetime
+) -> ContactAttempt:
     """A try to reach somebody; the first one stops the clock of first contact.
 
     Raises: NotFound, CaseIsClosed, IdConflict.
@@ -153,7 +157,13 @@ def add_contact_attempt(uow: UnitOfWork, command: Command, attempt: ContactAttem
 
 
 def set_status(
-    uow: UnitOfWork, command: Command, to: Status, *, reason: str | None, until: datetime | None, now: datetime
+    uow: UnitOfWork,
+    command: Command,
+    to: Status,
+    *,
+    reason: str | None,
+    until: datetime | None,
+    now: datetime,
 ) -> Case:
     """Move the case to another stage by hand.
 

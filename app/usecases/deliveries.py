@@ -41,7 +41,9 @@ def apply_report(uow: UnitOfWork, kept: Kept, report: Report, *, now: datetime) 
     match report.verdict:
         case TryLater() as later if _may_try(kept, later, now=now):
             wait = wait_before(kept.attempts, later.wait)
-            uow.outbox.move(kept, State.QUEUED, now, error_code=later.code, due_at=now + wait, carrier_id=None)
+            uow.outbox.move(
+                kept, State.QUEUED, now, error_code=later.code, due_at=now + wait, carrier_id=None
+            )
             return
         case GiveUp() as final:
             _note_effect(uow, kept, final.effect, now=now)
@@ -54,6 +56,11 @@ def give_up(uow: UnitOfWork, kept: Kept, final: GiveUp, *, now: datetime) -> Non
     _note_effect(uow, kept, final.effect, now=now)
     uow.outbox.move(kept, State.FAILED, now, error_code=final.code)
     tell_of(uow, kept, State.FAILED, now=now, error_code=final.code)
+
+
+def anything_over(uow: UnitOfWork, *, now: datetime) -> bool:
+    """Whether the time of some text that waits is over."""
+    return uow.outbox.anything_over(now)
 
 
 def expire(uow: UnitOfWork, *, now: datetime) -> int:
@@ -73,7 +80,11 @@ def tell_of(
         uow.tell(kept.case_id, [fact], actor="outbox")
     if state in GIVEN_UP:
         uow.records.add_task(
-            kind="failed_message", case_id=kept.case_id, subject_id=kept.id, due_at=now + _LOOK_WITHIN, now=now
+            kind="failed_message",
+            case_id=kept.case_id,
+            subject_id=kept.id,
+            due_at=now + _LOOK_WITHIN,
+            now=now,
         )
         _escalate(uow, kept, now=now)
 

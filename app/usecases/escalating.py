@@ -1,5 +1,6 @@
 """Firing the clocks that ran out: tell the next people, add them to the case, arm the next rung."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from uuid import UUID
@@ -15,13 +16,18 @@ from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
 
 
-def fire_due(uow: UnitOfWork, *, now: datetime, limit: int) -> int:
-    """Fire the clocks of up to `limit` cases that ran out. Returns how many fired.
+def due_cases(uow: UnitOfWork, *, now: datetime, limit: int) -> list[UUID]:
+    """Up to `limit` cases that have clocks run out, the longest overdue first."""
+    return uow.timers.due(now, limit)
+
+
+def fire(uow: UnitOfWork, case_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Fire the clocks of these cases that ran out. Returns how many fired.
 
     The cases are locked first, those that somebody else is working on are left for the next look,
     and a clock whose case got its human in the meantime does nothing.
     """
-    cases = {case.id: case for case in uow.cases.locked_many(uow.timers.due(now, limit))}
+    cases = {case.id: case for case in uow.cases.locked_many(case_ids)}
     uow.rulebook.passed("timers.claimed")
     fired = [
         timer for timer in uow.timers.claim(cases, now) if is_unmet(cases[timer.case_id], timer.plan.kind)
@@ -30,9 +36,15 @@ def fire_due(uow: UnitOfWork, *, now: datetime, limit: int) -> int:
     plans = []
     for timer in fired:
         case = cases[timer.case_id]
-        told = (case.owner_id,) if timer.plan.to == "owner" and case.owner_id else people(timer.plan.to, case.organisation_id)
+        told = (
+            (case.owner_id,)
+            if timer.plan.to == "owner" and case.owner_id
+            else people(timer.plan.to, case.organisation_id)
+        )
         _fire(uow, case, timer, told, now=now)
-        following = next_timer(profile_of(uow, case), uow.rulebook.ladders.calendar, fired=timer.plan, now=now)
+        following = next_timer(
+            profile_of(uow, case), uow.rulebook.ladders.calendar, fired=timer.plan, now=now
+        )
         plans.append((case.id, case.version, following))
     uow.timers.arm(plans, now)
     uow.cases.mark_overdue([timer.case_id for timer in fired], now)
@@ -64,5 +76,9 @@ def _fire(uow: UnitOfWork, case: Case, timer: Timer, told: tuple[UUID, ...], *, 
 def _people(uow: UnitOfWork, role: str, organisation_id: UUID | None) -> list[UUID]:
     """Who stands on a rung; where an organisation has nobody there, the coordinators."""
     wanted = Role.CASEWORKER if role == "owner" else Role(role)
-    found = uow.identity.with_role(wanted, organisation_id) if organisation_id or wanted is Role.COORDINATOR else []
+    found = (
+        uow.identity.with_role(wanted, organisation_id)
+        if organisation_id or wanted is Role.COORDINATOR
+        else []
+    )
     return found or uow.identity.with_role(Role.COORDINATOR, None)

@@ -83,9 +83,7 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     case = open_case(uow, draft, actor=worker.id, now=now)
     uow.records.add_members([Member(new_id(now), case.id, person) for person in intake.members], now)
     if intake.phone:
-        point = uow.intake.contact_point(
-            intake.phone, language=intake.language, script=Script.KHMER, now=now
-        )
+        point = uow.intake.contact_point(intake.phone, language=intake.language, script=Script.KHMER, now=now)
         reporter_id = intake.reporter.id if intake.reporter else None
         uow.cases.add_phone(case.id, point.id, now, reporter_id)
     if worker.role is Role.COORDINATOR:
@@ -169,7 +167,9 @@ def _edited(
     fields: dict[str, str | None] = {
         name: value for name, value in plain.items() if value is not None and value != getattr(case, name)
     }
-    fields |= {name: None for name in change.cleared & {"destination_country", "summary"} if getattr(case, name)}
+    fields |= {
+        name: None for name in change.cleared & {"destination_country", "summary"} if getattr(case, name)
+    }
     if fields:
         after = replace(after, **fields)  # type: ignore[arg-type]  # names and values come from `plain`
         facts.append(DetailsChanged(tuple(sorted(fields))))

@@ -87,7 +87,9 @@ def find_taker(uow: UnitOfWork, case: Case, *, now: datetime, within: UUID | Non
         in_hours=uow.rulebook.ladders.calendar.is_open(now),
     )  # fmt: skip
     coverages = [
-        Coverage(o.id, o.code, o.categories, o.destinations, o.languages, o.always_open, o.capacity, o.verified)
+        Coverage(
+            o.id, o.code, o.categories, o.destinations, o.languages, o.always_open, o.capacity, o.verified
+        )
         for o in organisations
     ]
     candidates = [
@@ -118,5 +120,3 @@ def _kept_by(draft: Draft) -> CaseRouted:
 def _as_fact(choice: Choice, within: UUID | None) -> CaseRouted:
     because = tuple(reason.plain() for reason in choice.because)
     return CaseRouted(choice.organisation_id or within, choice.worker_id, None, because)
-
-

@@ -43,6 +43,18 @@ class Came:
     duplicate_of: UUID | None
 
 
+def anything_waits(uow: UnitOfWork, *, now: datetime) -> bool:
+    """Whether reception has something to do."""
+    return uow.intake.anything_waits(now)
+
+
+def claim(uow: UnitOfWork, *, now: datetime) -> Waiting | None:
+    """The oldest arrival that waits, locked until the transaction ends."""
+    arrival = uow.intake.claim_next(now)
+    uow.rulebook.passed("reception.claimed")
+    return arrival
+
+
 def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
     """Turn a claimed arrival into what it means: a text in a case, or news of a text of ours.
 
@@ -58,6 +70,7 @@ def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
                 uow.intake.taken(arrival.id)
             else:
                 _park(uow, arrival, now=now)
+    uow.rulebook.passed("reception.changed")
 
 
 def put_back(uow: UnitOfWork, arrival: Waiting, *, problem: str, now: datetime) -> None:
@@ -155,14 +168,19 @@ def _of_danger_only(words: Urgency) -> Urgency:
 
 def _link(uow: UnitOfWork, came: Came, case: Case, *, now: datetime) -> None:
     uow.intake.link(came.message.id, case.id, now)
-    fact = MessageReceived(
-        came.message.id, came.message.carrier, came.message.carrier_id, came.duplicate_of
-    )
+    fact = MessageReceived(came.message.id, came.message.carrier, came.message.carrier_id, came.duplicate_of)
     uow.tell(case.id, [fact], actor="reception")
 
 
 def _answer(
-    uow: UnitOfWork, point: ContactPoint, came: Came, case: Case, reply: Reply, *, in_conversation: bool, now: datetime
+    uow: UnitOfWork,
+    point: ContactPoint,
+    came: Came,
+    case: Case,
+    reply: Reply,
+    *,
+    in_conversation: bool,
+    now: datetime,
 ) -> None:
     """At most one answer: to what was asked, or one acknowledgement a day with the first question."""
     keys: tuple[str, ...] = ()
@@ -212,5 +230,3 @@ def _park(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
         return
     wait = timedelta(seconds=min(2 ** min(arrival.attempts, 10), 900))
     uow.intake.try_again(arrival.id, at=now + wait, problem="unknown_text")
-
-

@@ -47,7 +47,9 @@ class Rulebook:
         """The urgency of words and categories together: the strictest of them."""
         return most_urgent([words, *(self.floors[name] for name in categories if name in self.floors)])
 
-    def profile_for(self, *, urgency: Urgency, categories: tuple[str, ...], members: int, queued: bool) -> Profile:
+    def profile_for(
+        self, *, urgency: Urgency, categories: tuple[str, ...], members: int, queued: bool
+    ) -> Profile:
         """The ladder of a case. One that nobody could take runs at least as fast as U2."""
         at_least = most_urgent([urgency, Urgency.U2]) if queued else urgency
         return self.ladders.profile_for(urgency=at_least, categories=categories, members=members)

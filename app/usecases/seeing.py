@@ -3,18 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from app.audit.rules import Deed
 from app.cases.rules.stages import Case, Sight
 from app.cases.store.cases import Wanted
-from app.cases.store.records import Member, Person, Task
+from app.cases.store.records import ContactAttempt, Member, Person, Task
 from app.cases.store.timeline import TimelineItem
 from app.escalation.store import Timer
 from app.identity.rules import Action, Role, Worker
 from app.kernel.refusal import NotFound
 from app.usecases.unit_of_work import UnitOfWork
+
+_INTAKE_PAGE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,29 @@ def see_tasks(
     return found[:limit], len(found) > limit
 
 
+def see_intake(
+    uow: UnitOfWork, worker: Worker, *, state: str | None, channel: str | None, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """What came in, newest first: what belongs to this worker's cases, and what belongs to none."""
+    worker.must_be_allowed(Action.READ_INTAKE)
+    uow.audit.record(Deed("intake.listed", str(worker.id)))
+    found: list[dict[str, Any]] = []
+    while len(found) <= limit:
+        page = uow.intake.arrivals(state=state, kind=channel, before=before, limit=_INTAKE_PAGE)
+        found.extend(_for_eyes(uow, worker, page))
+        if len(page) < _INTAKE_PAGE:
+            break
+        before = page[-1]["number"]
+    return found[:limit], len(found) > limit
+
+
+def _for_eyes(uow: UnitOfWork, worker: Worker, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    cases = uow.intake.cases_of(arrival["message_id"] for arrival in page if arrival["message_id"])
+    visible = uow.cases.visible(set(cases.values()), sight_of(worker))
+    with_case = [{**arrival, "case_id": cases.get(arrival["message_id"])} for arrival in page]
+    return [arrival for arrival in with_case if arrival["case_id"] is None or arrival["case_id"] in visible]
+
+
 def views_of(uow: UnitOfWork, cases: Iterable[Case]) -> list[CaseView]:
     """Cases with their members, reporters and next clocks, in the same order."""
     listed = list(cases)
@@ -142,3 +167,23 @@ def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, An
         "id": item.id, "kind": item.kind, "at": item.at, "actor": item.actor, "case_id": item.case_id,
         **item.details, **item.private, **behind,
     }  # fmt: skip
+
+
+__all__ = [
+    "Case",
+    "CaseView",
+    "ContactAttempt",
+    "Page",
+    "Person",
+    "Timer",
+    "Wanted",
+    "list_cases",
+    "locked_case",
+    "see_case",
+    "see_intake",
+    "see_tasks",
+    "see_timeline",
+    "see_timers",
+    "sight_of",
+    "views_of",
+]

@@ -5,11 +5,19 @@ from datetime import datetime
 from app.outbox.rules import GiveUp, NotKnown, Sending, State, Taken, Text, TryLater, wait_before
 from app.usecases.deliveries import give_up, tell_of
 from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.words import gateway_heartbeat
+
+
+def anything_due(uow: UnitOfWork, carrier: str, *, now: datetime) -> bool:
+    """Whether there is a text to hand to this carrier."""
+    return uow.outbox.anything_due(carrier, now)
 
 
 def lease(uow: UnitOfWork, carrier: str, *, now: datetime, limit: int) -> list[Text]:
     """Texts for this carrier that nobody else will send while the lease lasts."""
-    return uow.outbox.claim_due(carrier, now, limit)
+    texts = uow.outbox.claim_due(carrier, now, limit)
+    uow.rulebook.passed("outbox.claimed")
+    return texts
 
 
 def record(uow: UnitOfWork, text: Text, sending: Sending, *, now: datetime) -> None:
@@ -36,7 +44,5 @@ def record(uow: UnitOfWork, text: Text, sending: Sending, *, now: datetime) -> N
 
 def offer(uow: UnitOfWork, gateway: str, *, now: datetime, limit: int) -> list[Text]:
     """What a gateway phone should send; the same texts are offered again until it reports of them."""
-    uow.outbox.gateway_seen(gateway, now)
+    uow.heartbeats.beat(gateway_heartbeat(gateway), now)
     return uow.outbox.offer("cht", gateway, now, limit)
-
-

@@ -91,7 +91,9 @@ def set_on_duty(uow: UnitOfWork, worker: Worker, *, on_duty: bool) -> None:
     uow.audit.record(Deed("worker.on_duty" if on_duty else "worker.off_duty", str(worker.id), worker.id))
 
 
-def _new_pair(uow: UnitOfWork, worker_id: UUID, device_id: str | None, *, minutes: int, now: datetime) -> SignIn:
+def _new_pair(
+    uow: UnitOfWork, worker_id: UUID, device_id: str | None, *, minutes: int, now: datetime
+) -> SignIn:
     pair = SignIn(
         new_id(now), worker_id, device_id, new_token(), new_token(),
         now + timedelta(minutes=minutes), now + _REFRESH_FOR,

@@ -19,6 +19,7 @@ from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
 from app.store.database import Database
+from app.store.heartbeats import HeartbeatStore
 from app.usecases.rulebook import Rulebook
 
 
@@ -34,6 +35,7 @@ class UnitOfWork:
         self.vault = vault
         self.audit = AuditStore(connection, vault)
         self.cases = CaseStore(connection, vault)
+        self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault)
         self.outbox = OutboxStore(connection, vault)
@@ -70,6 +72,8 @@ class Office:
             unit = UnitOfWork(connection, self.vault, self.rulebook)
             yield unit
             unit.flush(now)
+            self.rulebook.passed("before_commit")
+        self.rulebook.passed("after_commit")
 
     @contextmanager
     def look(self) -> Iterator[UnitOfWork]:

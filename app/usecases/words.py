@@ -26,6 +26,7 @@ from app.outbox.store import Queued
 from app.usecases.unit_of_work import UnitOfWork
 
 _HOUR = timedelta(hours=1)
+_GATEWAY_SILENT_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
     asked = Asked(words.to, words.purpose, True, lately, words.to in uow.rulebook.own_numbers)
     held = held_because(asked, uow.outbox.rule_for(words.to), now)
     body = "\n".join(
-        uow.rulebook.catalogues.fill(key, words.language, words.values, script=words.script) for key in words.keys
+        uow.rulebook.catalogues.fill(key, words.language, words.values, script=words.script)
+        for key in words.keys
     )
     text = Queued(
         id=new_id(now), purpose=words.purpose, to=words.to, way=way, body=body, language=str(words.language),
@@ -86,5 +88,15 @@ def alert(
 
 
 def _ways(uow: UnitOfWork, now: datetime) -> list[Way]:
-    living = uow.outbox.living_gateways(now)
-    return [replace(way, alive=way.country is None or way.via in living) for way in uow.rulebook.ways]
+    """The ways out, gateway phones that have been silent for ten minutes marked as such."""
+    phones = {gateway_heartbeat(way.via) for way in uow.rulebook.ways if way.country}
+    living = uow.heartbeats.alive_since(phones, now - _GATEWAY_SILENT_AFTER)
+    return [
+        replace(way, alive=way.country is None or gateway_heartbeat(way.via) in living)
+        for way in uow.rulebook.ways
+    ]
+
+
+def gateway_heartbeat(gateway: str) -> str:
+    """The name under which a gateway phone's heartbeat is kept."""
+    return f"gateway:{gateway}"

@@ -77,7 +77,7 @@ class Reply(NamedTuple):
         return cls(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
 
-class AnswerNow(Exception):  # noqa: N818 - it is a way out of nested questions, not an error of ours
+class AnswerNow(Exception):
     """Raised anywhere in an answering function to answer with this reply at once."""
 
     def __init__(self, reply: Reply) -> None:
@@ -87,7 +87,7 @@ class AnswerNow(Exception):  # noqa: N818 - it is a way out of nested questions,
 
 
 @dataclass
-class HangUp(Exception):  # noqa: N818 - it is an event on a telephone line, not an error of ours
+class HangUp(Exception):
     """Raised by an answering function to say nothing: wait some seconds, then close, or reset, the line."""
 
     after_seconds: float = 0.0

@@ -71,7 +71,7 @@ def _place(server: Server) -> Iterator[Loopback]:
 
 @pytest.fixture(name="phone")
 def _phone(place: Loopback) -> Iterator[FakeChtPhone]:
-    with FakeChtPhone(place.base_url, user="phone-kh", password="s3crét") as phone:  # noqa: S106 - a fake
+    with FakeChtPhone(place.base_url, user="phone-kh", password="s3crét") as phone:
         yield phone
 
 
@@ -86,7 +86,7 @@ def test_the_probe_knows_a_gateway_server_from_anything_else(
     place.fail_next(BAD_GATEWAY, RESET)
     assert not phone.probe()
     assert not phone.probe()
-    with FakeChtPhone(place.base_url, user="phone-kh", password="wrong") as stranger:  # noqa: S106 - a fake
+    with FakeChtPhone(place.base_url, user="phone-kh", password="wrong") as stranger:
         assert not stranger.probe()
         assert stranger.poll().status == 401
     assert server.inbound == []
@@ -243,7 +243,7 @@ def test_a_phone_that_forgets_says_everything_again_in_order(phone: FakeChtPhone
 def test_habits_show_on_the_wire(
     place: Loopback, server: Server, habits: Habits, empty: dict[str, Any], sms_sent: int | None
 ) -> None:  # fmt: skip
-    with FakeChtPhone(place.base_url, user="phone-kh", password="s3crét", habits=habits) as phone:  # noqa: S106 - a fake
+    with FakeChtPhone(place.base_url, user="phone-kh", password="s3crét", habits=habits) as phone:
         phone.poll()
         assert phone.requests == [empty]
         phone.receive_sms("+66812345678", KHMER, NOON_MS)
@@ -257,7 +257,7 @@ def test_habits_show_on_the_wire(
 
 def test_extra_fields_broken_items_and_older_apps(place: Loopback, server: Server) -> None:
     habits = Habits(extra_fields=True, reports_unsent=False, accepts_gzip=False)
-    with FakeChtPhone(place.base_url, user="phone-kh", password="s3crét", habits=habits) as phone:  # noqa: S106 - a fake
+    with FakeChtPhone(place.base_url, user="phone-kh", password="s3crét", habits=habits) as phone:
         phone.receive_sms("+66812345678", KHMER, NOON_MS)
         phone.receive_raw("no object at all")
         server.want("+855312345678")
@@ -300,7 +300,7 @@ def test_nothing_is_lost_and_nothing_is_sent_twice_whatever_goes_wrong(troubles:
     server = Server()
     with (
         Loopback(server.answer) as place,
-        FakeChtPhone(place.base_url, user="phone-kh", password="s3crét") as phone,  # noqa: S106 - a fake
+        FakeChtPhone(place.base_url, user="phone-kh", password="s3crét") as phone,
     ):
         deeds = {
             "poll": phone.poll,

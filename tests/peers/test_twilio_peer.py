@@ -19,7 +19,7 @@ from tests.peers import Fault, Heard, Loopback, Reply, segments, twilio, web_cli
 from tests.peers.twilio import FakeTwilio, sign, sign_json, silence, with_body_hash
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
-TOKEN = "not-a-secret"  # noqa: S105 - it opens a fake account only
+TOKEN = "not-a-secret"
 OURS, THEIRS = "+855312345678", "+66812345678"
 PUBLIC = "https://hotline.example"
 KHMER = "ខ្ញុំ\u200bត្រូវ\u200bការ\u200bជំនួយ"
@@ -307,7 +307,7 @@ def test_statuses_are_posted_signed_to_the_public_address_behind_the_proxy(
     carrier: FakeTwilio, api: httpx.Client, door: Loopback
 ) -> None:
     carrier.proxies[PUBLIC] = door.base_url
-    callback = f"{PUBLIC}/twilio/sms/status?tok=a%2fb|c&x="
+    callback = f"{PUBLIC}/twilio/sms/status?tok=a%2fb<c>&x="
     sid = api.post("/Messages.json", data=a_text(StatusCallback=f"{callback}#rc=5&rp=all")).json()["sid"]
     answers = carrier.deliver(sid, "sent", "undelivered", error_code=30003, times=2)
     assert [answer.status for answer in answers] == [200] * 4
@@ -315,7 +315,7 @@ def test_statuses_are_posted_signed_to_the_public_address_behind_the_proxy(
     assert [one["MessageStatus"] for one in told] == ["sent", "sent", "undelivered", "undelivered"]
     assert [one.get("ErrorCode") for one in told] == [None, None, "30003", "30003"]
     assert all(is_signed(heard, callback) for heard in door.heard)
-    assert {heard.target for heard in door.heard} == {"/twilio/sms/status?tok=a%2fb|c&x="}
+    assert {heard.target for heard in door.heard} == {"/twilio/sms/status?tok=a%2fb<c>&x="}
     assert api.get(f"/Messages/{sid}.json").json()["error_code"] == 30003
 
 

@@ -330,7 +330,7 @@ class FakeTwilio(Loopback):
         key = self.auth_token if token is None else token
         return self._poster.post_signed(url, params, token=key, via=base_url_override)
 
-    def inbound_text(  # noqa: PLR0913 - one argument for each thing that a carrier says about a text
+    def inbound_text(
         self, url: str, *, to: str, from_: str, body: str, sid: str | None = None, token: str | None = None,
         extra: Mapping[str, str | None] | None = None, base_url_override: str | None = None,
     ) -> Answer:  # fmt: skip

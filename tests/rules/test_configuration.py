@@ -374,6 +374,11 @@ def test_a_field_that_stands_twice_is_named(folder: Path) -> None:
     ]
 
 
+def test_a_list_of_holidays_that_stands_twice_is_named(folder: Path) -> None:
+    write(folder, "holidays.yaml", "extra_days: []\nextra_days: []\n")
+    assert problems(folder) == ["holidays.yaml, line 2, extra_days: stands here for the second time."]
+
+
 def test_every_mistake_of_every_file_is_named_at_once(folder: Path) -> None:
     lines = [
         change(folder, "escalation.yaml", "accept: 15m", "accept: soon"),

@@ -183,7 +183,8 @@ def test_where_nobody_speaks_the_language_a_khmer_speaker_is_asked_and_it_is_sai
 def test_a_speaker_in_an_organisation_that_does_not_offer_the_language_comes_second() -> None:
     thai = frozenset({"th"})
     offering, other = an_organisation(1, languages=thai), an_organisation(2)
-    speakers = [a_worker(1, 1, languages=thai, open_cases=9), a_worker(2, 2, languages=thai), a_worker(3, 2)]
+    busy, idle = a_worker(2, 2, languages=thai, open_cases=5), a_worker(3, 2)
+    speakers = [a_worker(1, 1, languages=thai, open_cases=9), busy, idle]
     assert chosen(a_need(language="th"), [offering, other], speakers) == 1
     assert chosen(a_need(language="th"), [offering, other], speakers[1:]) == 2
 
@@ -362,3 +363,11 @@ def test_a_fallback_is_taken_only_where_nobody_speaks_the_language(
 
 def test_the_limit_of_a_caseworker_is_thirty_open_cases_unless_set() -> None:
     assert a_worker(1).limit == BLOCK_AT == 30
+
+
+def test_a_caseworker_with_twenty_open_cases_is_named_as_loaded() -> None:
+    def said(open_cases: int) -> list[Why]:
+        return rules_of(choose(a_need(), [an_organisation(1)], [a_worker(1, open_cases=open_cases)], {}))
+
+    assert Why.HIGH_LOAD not in said(19)
+    assert Why.HIGH_LOAD in said(20)

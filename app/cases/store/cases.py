@@ -93,6 +93,11 @@ class CaseStore:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
         return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)))
 
+    def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
+        """Those of the cases that are there for these eyes."""
+        asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), seen_by(sight))
+        return frozenset(self._connection.execute(asked).scalars())
+
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """As get, locked until the transaction ends."""
         return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)).with_for_update())

@@ -109,7 +109,11 @@ class RecordStore:
         """The members of each case, in the order in which they were added."""
         asked = (
             select(
-                members.c.id.label("member_id"), members.c.case_id, members.c.status, members.c.outcome, persons
+                members.c.id.label("member_id"),
+                members.c.case_id,
+                members.c.status,
+                members.c.outcome,
+                persons,
             )
             .join(persons, persons.c.id == members.c.person_id)
             .where(members.c.case_id.in_(list(case_ids)))
@@ -150,7 +154,9 @@ class RecordStore:
         found = self._connection.execute(select(contact_attempts).where(contact_attempts.c.id.in_(list(ids))))
         return {row.id: self._attempt(row) for row in found}
 
-    def add_task(self, *, kind: str, case_id: UUID | None, subject_id: UUID | None, due_at: datetime, now: datetime) -> None:
+    def add_task(
+        self, *, kind: str, case_id: UUID | None, subject_id: UUID | None, due_at: datetime, now: datetime
+    ) -> None:
         """A human must do this until then."""
         self._connection.execute(insert(tasks).values(
             id=new_id(now), kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now

@@ -2,8 +2,7 @@
 
 import json
 
-from app.intake.rules.incoming import IncomingText, Unreadable
-from app.intake.store import Arrival
+from app.intake.rules.incoming import Arrival, IncomingText, Unreadable
 from app.outbox.rules import Sending, State, Taken, Text
 
 CARRIER = "console"

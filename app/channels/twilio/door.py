@@ -10,12 +10,14 @@ from starlette.responses import Response
 
 from app.channels.door import BodyTooLarge, Inbox, commit, read_body
 from app.channels.twilio.signature import Params, SignatureCheck, Signed
-from app.intake.store import Arrival
+from app.intake.rules.incoming import Arrival
 
 CARRIER = "twilio"
 _EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _FORM = "application/x-www-form-urlencoded"
-_REFUSED = Counter("spean_carrier_refused_total", "Requests that a carrier's door refused", ["carrier", "why"])
+_REFUSED = Counter(
+    "spean_carrier_refused_total", "Requests that a carrier's door refused", ["carrier", "why"]
+)
 _MOST_FIELDS = 200
 
 

@@ -28,7 +28,9 @@ class TwilioSender:
 
     name = "twilio"
 
-    def __init__(self, *, account_sid: str, token: str, base_url: str, status_url: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, *, account_sid: str, token: str, base_url: str, status_url: str, timeout_seconds: float
+    ) -> None:
         """Talk to the REST interface at this base URL. The library's own time-out is for ever."""
         http = TwilioHttpClient(timeout=timeout_seconds, max_retries=0)
         if http.session is not None:
@@ -65,7 +67,7 @@ class TwilioSender:
         since = text.created_at - _LOOK_BACK
         for found in self._client.messages.list(to=text.to.e164, date_sent_after=since, limit=200):
             if found.body == text.body and found.from_ == text.via:
-                return found.sid
+                return str(found.sid)
         return None
 
 

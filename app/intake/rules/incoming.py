@@ -1,4 +1,4 @@
-"""What a carrier's raw bytes mean once they have been read: a text, or news of a text of ours."""
+"""What carriers give us, and what it means once it has been read: a text, or news of a text of ours."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,21 @@ from app.outbox.rules import Report
 
 class Unreadable(ValueError):
     """The raw bytes are not what this carrier sends. The text names the field, never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One thing that a carrier gave us, as its door hands it over; one of a kind by its first three fields.
+
+    `sender` keeps what comes from one sender in order; it is never stored as it is.
+    """
+
+    carrier: str
+    account: str
+    carrier_id: str
+    kind: str  # text | status | call
+    sender: str
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)

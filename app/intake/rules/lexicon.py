@@ -16,6 +16,8 @@ _PATTERN_FIELDS: Final = frozenset({"id", "words", "order", "gap", "without", "w
 _FILE_FIELDS: Final = frozenset({"category", "reviewed_by_native_speaker", "groups", "phrases", "rules"})
 _PLACE_FIELDS: Final = frozenset({"country", "words"})
 _DEFAULT_GAP: Final = 14
+# Found by the program, not by a term: a number in digits.
+BUILT_IN: Final = frozenset({"digits"})
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -81,12 +83,14 @@ def load_lexicon(folder: Path) -> Lexicon:
     """
     files = sorted((folder / "lexicon").glob("*.yaml"))
     if not files:
-        raise LexiconError(file=str(folder / "lexicon"), line=0, field="folder", problem="holds no *.yaml file")
+        raise LexiconError(
+            file=str(folder / "lexicon"), line=0, field="folder", problem="holds no *.yaml file"
+        )
     sheets = [_Sheet(path) for path in files]
     terms = [term for sheet in sheets for term in sheet.terms()]
     phrases = [pattern for sheet in sheets for pattern in sheet.patterns("phrases")]
     rules = [pattern for sheet in sheets for pattern in sheet.patterns("rules")]
-    known = {term.group for term in terms} | {phrase.id for phrase in phrases}
+    known = {term.group for term in terms} | {phrase.id for phrase in phrases} | BUILT_IN
     for sheet in sheets:
         sheet.check_groups(known)
     places = _places(folder / "places.yaml")
@@ -145,7 +149,9 @@ class _Sheet:
     def wrong(self, node: yaml.Node, field: str, problem: str) -> LexiconError:
         return LexiconError(file=self.name, line=node.start_mark.line + 1, field=field, problem=problem)
 
-    def mapping(self, node: yaml.Node, field: str, *, allowed: Iterable[str] | None = None) -> dict[str, yaml.Node]:
+    def mapping(
+        self, node: yaml.Node, field: str, *, allowed: Iterable[str] | None = None
+    ) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
             raise self.wrong(node, field, "must be a mapping of fields")
         found: dict[str, yaml.Node] = {}
@@ -191,7 +197,9 @@ class _Sheet:
                 script = self.plain(fields["script"])
                 if script not in SCRIPTS:
                     raise self.wrong(fields["script"], "script", f"must be one of {', '.join(SCRIPTS)}")
-                found.append(Term(self.plain(fields["term"]), group, script, self.number(fields, "weight", 1.0)))
+                found.append(
+                    Term(self.plain(fields["term"]), group, script, self.number(fields, "weight", 1.0))
+                )
         return found
 
     def patterns(self, kind: str) -> list[Pattern]:

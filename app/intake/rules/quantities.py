@@ -32,7 +32,9 @@ def _key(word: str) -> str:
 
 
 _VALUES: Final = {
-    _key(word): value for table in (_KHMER_NUMBERS, _LATIN_NUMBERS, _THAI_NUMBERS) for word, value in table.items()
+    _key(word): value
+    for table in (_KHMER_NUMBERS, _LATIN_NUMBERS, _THAI_NUMBERS)
+    for word, value in table.items()
 }
 
 
@@ -42,16 +44,20 @@ def _any(words: str) -> str:
     return "|".join(map(re.escape, keys))
 
 
-_NUMBER: Final = r"(?:(?<![\w.,])\d{1,4}|(?<![a-z])(?:" + "|".join(
-    map(re.escape, sorted(_VALUES, key=len, reverse=True))
-) + r"))"
+_NUMBER: Final = (
+    r"(?:(?<![\w.,])\d{1,4}|(?<![a-z])(?:"
+    + "|".join(map(re.escape, sorted(_VALUES, key=len, reverse=True)))
+    + r"))"
+)
 _NOT_IN_WORD: Final = r"(?![a-z\u17b4-\u17d3])"
 _PEOPLE: Final = re.compile(
     rf"({_NUMBER})[ -]*(?:khmer |cambodian |other |more )?"
     rf"(?:{_any('នាក់ គ្នា neak nak neakk nek people persons person peoples workers worker of_us women men girls boys friends families คน orang pekerja ชีวิต')})"
     + _NOT_IN_WORD
 )
-_WE_ARE: Final = re.compile(rf"(?:we are|we have|us|group of|yerng|yeung|พวกเรา|kami)[ ,]*({_NUMBER})(?! ?(?:month|year|day|week|time|khae|chnam|tngai|hour|usd|\$|baht))\b")
+_WE_ARE: Final = re.compile(
+    rf"(?:we are|we have|us|group of|yerng|yeung|พวกเรา|kami)[ ,]*({_NUMBER})(?! ?(?:month|year|day|week|time|khae|chnam|tngai|hour|usd|\$|baht))\b"
+)
 _MONTHS: Final = re.compile(
     rf"({_NUMBER})[ -]*(?:{_any('ខែ khae khe month months mth mths เดือน bulan')})" + _NOT_IN_WORD
 )

@@ -65,7 +65,8 @@ def view(text: str, tries: Tries) -> View:
     loose = loosen(folded)[: 2 * _MOST_CHARS]
     places = loose_places(folded)
     tokens = tuple(
-        Token(found.start(), found.end(), found.group()) for found, _ in zip(TOKEN.finditer(loose), range(_MOST_TOKENS))
+        Token(found.start(), found.end(), found.group())
+        for found, _ in zip(TOKEN.finditer(loose), range(_MOST_TOKENS))
     )
     script, language = _script(text, loose, tokens, tries)
     return View(
@@ -121,7 +122,9 @@ def looks_legacy(text: str) -> bool:
     high = sum("\u00a1" <= char <= "\u00ff" for char in text)
     letters = sum(char.isalpha() for char in text) or 1
     inner = sum(a.islower() and b.isupper() for a, b in pairwise(text))
-    return high >= 2 and (high / letters > 2 * _LEGACY_SHARE or (high / letters > _LEGACY_SHARE / 2 and inner > 1))
+    return high >= 2 and (
+        high / letters > 2 * _LEGACY_SHARE or (high / letters > _LEGACY_SHARE / 2 and inner > 1)
+    )
 
 
 def scan(seen: View, tries: Tries) -> list[Hit]:
@@ -133,8 +136,14 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
         found.extend(_scan_sounds(seen, tries))
     if english_on:
         found.extend(_scan_words(seen, tries, guarded=seen.script is Script.LATIN and romanised_on))
+    found.extend(
+        Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
+    )
+    masks = [hit for hit in found if hit.group == "mask"]
     unique = {}
     for hit in found:
+        if any(mask.start <= hit.start and hit.end <= mask.end for mask in masks):
+            continue
         place = (hit.group, hit.start, hit.end)
         if place not in unique or unique[place].weight < hit.weight:
             unique[place] = hit

@@ -64,11 +64,7 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     hits = scan(seen, lexicon.tries)
     index = Index(hits)
     grow(index, lexicon.phrases)
-    matches = [
-        match
-        for rule in lexicon.rules
-        for match in _first_true(rule, index)
-    ]
+    matches = [match for rule in lexicon.rules for match in _first_true(rule, index)]
     categories, reasons = _categories(matches, index)
     counts = _amounts(seen, index, categories)
     urgency, why = _urgency(matches, categories, counts.raised)
@@ -104,8 +100,10 @@ def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], li
             scores[match.rule.category] = scores.get(match.rule.category, 0.0) + match.weight
     sure = {category for category, score in scores.items() if score >= _ENOUGH}
     harms = sure - {INFORMATION, NOT_RELEVANT}
-    if harms and INFORMATION in sure and asks_in_general(
-        [match for match in matches if match.rule.category == INFORMATION], index
+    if (
+        harms
+        and INFORMATION in sure
+        and asks_in_general([match for match in matches if match.rule.category == INFORMATION], index)
     ):
         harms = set()
     chosen = harms or sure & {INFORMATION} or sure & {NOT_RELEVANT}

@@ -1,0 +1,184 @@
+"""The only file that knows every concrete class: settings in, wired application out."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+from app.channels.cht import reading as cht
+from app.channels.cht.door import ChtDoor
+from app.channels.console import carrier as console
+from app.channels.twilio import reading as twilio
+from app.channels.twilio.door import CARRIER as TWILIO
+from app.channels.twilio.door import TwilioDoor
+from app.channels.twilio.sender import TwilioSender
+from app.channels.twilio.signature import SignatureCheck
+from app.configuration import Configuration, load_configuration
+from app.crypto.keyring import KeyRing, load_or_make
+from app.crypto.passwords import password_matches
+from app.crypto.vault import Vault
+from app.i18n.catalogue import Catalogues
+from app.intake.rules.incoming import Arrival
+from app.intake.rules.lexicon import load_lexicon
+from app.intake.store import inbox_values
+from app.intake.tables import inbox
+from app.kernel.clock import Clock, SystemClock
+from app.kernel.phone import Phone
+from app.outbox.rules import Carrier, Way
+from app.settings import Environment, Settings
+from app.store.database import Database
+from app.store.group_commit import GroupCommit
+from app.usecases import signing_in
+from app.usecases.rulebook import Rulebook
+from app.usecases.unit_of_work import Office
+from app.workers.loops import Loop, Worker
+from app.workers.steps import Expiry, Outbox, Reception, Timers
+
+Checkpoint = Callable[[str], None]
+_SECRET_NAME: Final = "SPEAN_GATEWAY_{}_SECRET"
+
+
+class InboxWriter:
+    """The inbox as doors see it: arrivals in, a future for each that is done once it is on disk."""
+
+    def __init__(self, office: Office, clock: Clock) -> None:
+        """Start the one writer of this process."""
+        self._group = GroupCommit(office.database, inbox, office.rulebook.passed)
+        self._vault = office.vault
+        self._clock = clock
+
+    def keep(self, arrival: Arrival) -> "Future[None]":
+        """Commit this arrival, together with whatever else arrives at this moment."""
+        return self._group.add(inbox_values(self._vault, arrival, self._clock.now()))
+
+    def close(self) -> None:
+        """Commit what waits, then stop."""
+        self._group.close()
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything wired together for one process. Parts are made when they are first asked for."""
+
+    settings: Settings
+    configuration: Configuration
+    office: Office
+    clock: Clock
+    gateway_secrets: Mapping[str, str]
+
+    @cached_property
+    def inbox(self) -> InboxWriter:
+        """The inbox that this process's doors write to."""
+        return InboxWriter(self.office, self.clock)
+
+    @cached_property
+    def twilio_door(self) -> TwilioDoor:
+        """Twilio's webhooks."""
+        tokens = self.settings.listed("twilio_auth_tokens")
+        return TwilioDoor(self.inbox, SignatureCheck(self.settings.public_base_url, tokens))
+
+    @cached_property
+    def cht_door(self) -> ChtDoor:
+        """The door for gateway phones."""
+        names = {g.name for g in self.configuration.gateways if g.protocol == "cht"}
+        secrets = {name: secret for name, secret in self.gateway_secrets.items() if name in names}
+        return ChtDoor(self.office, self.inbox, self.clock, secrets, self._is_worker)
+
+    @cached_property
+    def carriers(self) -> tuple[Carrier, ...]:
+        """Whom the outbox hands texts to by itself; gateway phones fetch theirs."""
+        sender = twilio_sender(self.settings)
+        return (console.ConsoleSender(), *([sender] if sender else []))
+
+    def worker(self) -> Worker:
+        """The loops of one worker, not yet running."""
+        loops = [
+            Loop("reception", Reception(self.office).step),
+            Loop("timers", Timers(self.office).step),
+            Loop("expiry", Expiry(self.office).step),
+            *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
+        ]
+        return Worker(self.office, self.clock, loops, self.settings.poll)
+
+    def _is_worker(self, username: str, password: str) -> bool:
+        with self.office.look() as uow:
+            known = signing_in.look_up(uow, username, now=self.clock.now())
+        return password_matches(known.password_hash, password)
+
+
+def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
+    """The application for these settings. Raises: ConfigurationError, KeyRingError, CatalogueError."""
+    configuration = load_configuration(settings.config_dir)
+    vault = Vault(_ring(settings))
+    secrets = gateway_secrets(settings, configuration, vault)
+    rulebook = Rulebook(
+        ladders=configuration.ladders,
+        lexicon=load_lexicon(settings.config_dir),
+        catalogues=Catalogues.load(settings.locales_dir),
+        floors={code: category.minimum_urgency for code, category in configuration.categories.items()},
+        readers={
+            TWILIO: twilio.read,
+            cht.CARRIER: cht.reader({g.name: g.country for g in configuration.gateways}),
+            console.CARRIER: console.read,
+        },
+        ways=_ways(settings, configuration, secrets),
+        own_numbers=_own_numbers(settings, configuration),
+        worker_limit=settings.worker_case_limit,
+    )
+    if passed:
+        rulebook = replace(rulebook, passed=passed)
+    office = Office(Database(settings.database_url), vault, rulebook)
+    return Application(settings, configuration, office, clock or SystemClock(), secrets)
+
+
+def twilio_sender(settings: Settings) -> TwilioSender | None:
+    """The way to Twilio's REST interface, where an account is configured."""
+    tokens = settings.listed("twilio_auth_tokens")
+    if not (settings.twilio_account_sid and tokens and settings.listed("twilio_sms_numbers")):
+        return None
+    return TwilioSender(
+        account_sid=settings.twilio_account_sid,
+        token=tokens[0],
+        base_url=settings.twilio_api_base_url,
+        status_url=settings.public_base_url.rstrip("/") + "/twilio/sms/status",
+        timeout_seconds=settings.twilio_timeout_seconds,
+    )
+
+
+def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vault) -> dict[str, str]:
+    """The password of each gateway that has one: from the environment, in the demo else made up."""
+    found = {}
+    for gateway in configuration.gateways:
+        variable = _SECRET_NAME.format(gateway.name.upper().replace("-", "_"))
+        secret = os.environ.get(variable)
+        if not secret and settings.environment is Environment.DEMO:
+            secret = vault.derived_secret(f"gateway:{gateway.name}")
+        if secret:
+            found[gateway.name] = secret
+    return found
+
+
+def _ring(settings: Settings) -> KeyRing:
+    """The key ring: made on first use in the demo, never in production."""
+    if settings.environment is Environment.DEMO:
+        return load_or_make(settings.keys_file, made_for=Environment.DEMO)
+    return KeyRing.load(settings.keys_file)
+
+
+def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:
+    """The ways out in order of preference: phones with a local SIM, then Twilio, then the console of the demo."""
+    phones = [Way(g.protocol, g.name, g.country) for g in configuration.gateways if g.name in secrets]
+    numbers = settings.listed("twilio_sms_numbers") if twilio_sender(settings) else ()
+    ways = [*phones, *(Way(TWILIO, number) for number in numbers)]
+    if settings.environment is Environment.DEMO:
+        ways.append(Way(console.CARRIER, console.CARRIER))
+    return tuple(ways)
+
+
+def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:
+    listed = (*settings.listed("twilio_sms_numbers"), *settings.listed("twilio_voice_numbers"))
+    return frozenset(
+        {*(Phone.parse(number) for number in listed), *(g.number for g in configuration.gateways)}
+    )

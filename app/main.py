@@ -1,0 +1,70 @@
+"""The ASGI application: every door on one server, and the worker inside where it belongs there."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
+
+from app.api import case_work, cases, intake, operations, sign_in
+from app.api.doors import Services
+from app.api.headers import SafeHeaders
+from app.api.problems import Problems
+from app.bootstrap import Application, build
+from app.channels.door import BODY_LIMIT_BYTES
+from app.settings import Settings
+
+_SMALLEST_TO_COMPRESS_BYTES: Final = 600
+
+
+def create_app(application: Application | None = None) -> FastAPI:
+    """The ASGI application, wired from the settings of the environment unless one is given."""
+    wired = application or build(Settings())
+    app = FastAPI(
+        title="Spean",
+        version="1",
+        description="Hotline and case management for migrant workers.",
+        lifespan=_lifespan(wired),
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=16 * BODY_LIMIT_BYTES,
+    )
+    app.state.services = Services(wired.office, wired.clock, wired.settings.token_minutes)
+    Problems(wired.office.rulebook.catalogues).attach(app)
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
+    app.add_middleware(SafeHeaders)
+    for room in (operations, sign_in, cases, case_work, intake):
+        app.include_router(room.door)
+    app.router.routes.extend(_carrier_doors(wired))
+    return app
+
+
+def _carrier_doors(wired: Application) -> list[Route]:
+    """The doors that carriers know; they answer in their own manner and stand in no OpenAPI document."""
+    twilio, cht = wired.twilio_door, wired.cht_door
+    return [
+        Route("/twilio/sms", twilio.text, methods=["POST"]),
+        Route("/twilio/sms/status", twilio.status, methods=["POST"]),
+        Route("/gateways/cht/{gateway}", cht.probe, methods=["GET"]),
+        Route("/gateways/cht/{gateway}", cht.poll, methods=["POST"]),
+    ]
+
+
+def _lifespan(wired: Application) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        worker = wired.worker() if wired.settings.runs_worker_inside else None
+        if worker:
+            worker.start()
+        try:
+            yield
+        finally:
+            if worker:
+                worker.stop()
+            wired.inbox.close()
+            wired.office.database.close()
+
+    return lifespan

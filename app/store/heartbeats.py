@@ -1,0 +1,41 @@
+"""Who was alive when: the loops of the worker, and the phones that act as gateways."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlmodel import Field, SQLModel
+
+from app.store.columns import table_of
+from app.store.rows import insert_or_change
+
+
+class HeartbeatRow(SQLModel, table=True):
+    """When something with a name was last alive."""
+
+    __tablename__ = "heartbeat"
+
+    name: str = Field(primary_key=True)
+    seen_at: datetime
+
+
+heartbeats = table_of(HeartbeatRow)
+
+
+class HeartbeatStore:
+    """Heartbeats as seen from one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work inside this transaction."""
+        self._connection = connection
+
+    def beat(self, name: str, now: datetime) -> None:
+        """The thing of this name is alive."""
+        insert_or_change(self._connection, heartbeats, {"name": name}, {"seen_at": now})
+
+    def alive_since(self, names: Iterable[str], since: datetime) -> frozenset[str]:
+        """Those of the names that were alive at some time since then."""
+        asked = select(heartbeats.c.name).where(
+            heartbeats.c.name.in_(list(names)), heartbeats.c.seen_at >= since
+        )
+        return frozenset(self._connection.execute(asked).scalars())

@@ -1,0 +1,45 @@
+"""Whether the service can do its work: what `readyz` and `doctor` look at."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.store.migrations import is_at_head
+from app.usecases.unit_of_work import Office
+
+LOOPS: Final = ("worker:reception", "worker:timers")
+_SEEN_WITHIN: Final = timedelta(seconds=60)
+_LATE: Final = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, and what was found. Names no person."""
+
+    name: str
+    ok: bool
+    finding: str
+
+
+def readiness(office: Office, *, now: datetime) -> list[Check]:
+    """Database, tables and worker."""
+    try:
+        at_head = is_at_head(office.database)
+    except SQLAlchemyError as problem:
+        return [Check("database", ok=False, finding=f"does not answer ({type(problem).__name__})")]
+    tables = Check("tables", at_head, "newest" if at_head else "not migrated: run `spean migrate`")
+    checks = [Check("database", ok=True, finding="answers"), tables]
+    return [*checks, *(worker_checks(office, now=now) if at_head else [])]
+
+
+def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
+    """Whether the worker's loops were seen lately, and whether timers fire on time."""
+    with office.look() as uow:
+        alive = uow.heartbeats.alive_since(LOOPS, now - _SEEN_WITHIN)
+        late, oldest = uow.timers.lateness(now - _LATE)
+    missing = sorted(set(LOOPS) - alive)
+    yield Check("worker", not missing, f"not seen lately: {', '.join(missing)}" if missing else "seen lately")
+    yield Check("timers", not late, f"{late} late, the oldest due at {oldest}" if late else "on time")
