@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Final
 
 from app.channels.cht import reading as cht
@@ -21,7 +22,7 @@ from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
 from app.intake.rules.incoming import Arrival
-from app.intake.rules.lexicon import load_lexicon
+from app.intake.rules.lexicon import Lexicon, load_lexicon
 from app.intake.store import inbox_values
 from app.intake.tables import inbox
 from app.kernel.clock import Clock, SystemClock
@@ -115,7 +116,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
-        lexicon=load_lexicon(settings.config_dir),
+        lexicon=_lexicon(settings.config_dir),
         catalogues=Catalogues.load(settings.locales_dir),
         floors={code: category.minimum_urgency for code, category in configuration.categories.items()},
         readers={
@@ -131,6 +132,12 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         rulebook = replace(rulebook, passed=passed)
     office = Office(Database(settings.database_url), vault, rulebook)
     return Application(settings, configuration, office, clock or SystemClock(), secrets)
+
+
+@cache
+def _lexicon(folder: Path) -> Lexicon:
+    """The words of triage; compiling them takes a while, so a process does it once."""
+    return load_lexicon(folder)
 
 
 def twilio_sender(settings: Settings) -> TwilioSender | None:

@@ -1,4 +1,4 @@
-"""What the supervisors' CSV of cases holds: its columns in order, which cases it is asked for, the formula guard."""
+"""What the supervisors' CSV of cases holds: its columns, the cases asked for, the guard against formulas."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PASSED_OVER: Final = (
     r"\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f"
 )
-_UNSAFE: Final = re.compile(rf"['\t\r\n]|[{_PASSED_OVER}]*[=+\-@＝＋－＠]")
+_UNSAFE: Final = re.compile(rf"['\t\r\n]|[{_PASSED_OVER}]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class Cell(Enum):

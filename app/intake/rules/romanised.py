@@ -28,7 +28,7 @@ _FAMILIES: Final = (
     (r"x", "s"),
     (r"w", "v"),
     (r"(?<=[aeiou])r(?![aeiouy])", ""),
-    (r"(?<=[aeiou5])h(?![aeiouy])", ""),
+    (r"(?<!ea)(?<=[aeiou5])h(?![aeiouy])", ""),
     (r"(?:aou|ao|au|ou|uo|eo|o|u|a)(?:y|i)(?![aou])", lambda m: "ai" if m.group()[0] == "a" and len(m.group()) == 2 else "oi"),
     (r"(?:eay|eai|aey|ey|ei|ay|eiy|aiy)", "ai"),
     (r"(?:a|o|e)v(?![aeiou])", "o"),
@@ -66,7 +66,7 @@ def stem(word: str) -> str:
             root = root[: -len(suffix)]
             break
     root = re.sub(r"(.)\1+", r"\1", root)
-    if len(root) > _SHORTEST_STEM and root.endswith("e"):
+    if len(root) > _SHORTEST_STEM + (root == word) and root.endswith("e"):
         root = root[:-1]
     if len(root) > _SHORTEST_STEM and root.endswith("i"):
         root = root[:-1] + "y"

@@ -1,5 +1,6 @@
 """Finding words: one pass over a text that yields every known term with its place in the raw text."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,9 @@ _DEPENDENT: Final = frozenset(map(chr, [*range(0x17B4, 0x17D4), 0x17DD])) | froz
 )
 _COENG: Final = "\u17d2"
 _TRUSTED: Final = 0.9  # the weight that a term keeps when it was only recognised with one wrong letter
+_SHORT_WORD: Final = 5  # characters of the key
+_LONGEST_WORD: Final = 24
+_SHORTEST_PART: Final = 3  # sounds of each of two terms that were written as one word
 _MOST_TOKENS: Final = 320
 _MOST_CHARS: Final = 1700  # the longest text that carriers join is 1,600
 
@@ -140,14 +144,32 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
     masks = [hit for hit in found if hit.group == "mask"]
+    long_words = sorted({(hit.start, hit.end) for hit in masks})
     unique = {}
     for hit in found:
-        if any(mask.start <= hit.start and hit.end <= mask.end for mask in masks):
+        if any(_is_within(hit, mask) for mask in masks) or _is_cut(hit, long_words):
             continue
         place = (hit.group, hit.start, hit.end)
         if place not in unique or unique[place].weight < hit.weight:
             unique[place] = hit
     return sorted(unique.values(), key=lambda hit: (hit.start, hit.end))
+
+
+def _is_within(hit: Hit, mask: Hit) -> bool:
+    return mask.start <= hit.start and hit.end <= mask.end and hit.end - hit.start < mask.end - mask.start
+
+
+def _is_cut(hit: Hit, long_words: list[tuple[int, int]]) -> bool:
+    """Whether a short hit straddles the edge of a long known word: សព across រើស and ពលករ is no corpse."""
+    if hit.end - hit.start > _SHORT_WORD:
+        return False
+    at = bisect_left(long_words, (hit.start - _LONGEST_WORD, 0))
+    for start, end in long_words[at:]:
+        if start >= hit.end:
+            return False
+        if start < hit.start < end < hit.end or hit.start < start < hit.end < end:
+            return True
+    return False
 
 
 def _scan_letters(loose: str, trie: Trie) -> Iterator[Hit]:
@@ -191,8 +213,12 @@ def _is_gap(between: str) -> bool:
 
 
 def _scan_sounds(seen: View, tries: Tries) -> Iterator[Hit]:
+    mixed = seen.script is Script.MIXED
     for run in _runs(seen):
-        heard = [_known_sound(sound(token.word), tries) for token in run]
+        heard = [
+            "" if mixed and _is_plain_english(token.word, tries) else _known_sound(sound(token.word), tries)
+            for token in run
+        ]
         whole = ""
         begins: list[int] = []
         ends: dict[int, int] = {}
@@ -204,6 +230,10 @@ def _scan_sounds(seen: View, tries: Tries) -> Iterator[Hit]:
         for at, begin in enumerate(begins):
             if heard[at]:
                 yield from _sounds_from(whole, begin, run, at, ends, tries.sounds)
+
+
+def _is_plain_english(word: str, tries: Tries) -> bool:
+    return len(word) > FUZZY_FROM - 3 and stem(word) in tries.english_words
 
 
 def _known_sound(word: str, tries: Tries) -> str:
@@ -224,25 +254,24 @@ def _near(word: str, near: dict[str, str]) -> str:
 def _sounds_from(
     whole: str, begin: int, run: list[Token], first: int, ends: dict[int, int], trie: Trie
 ) -> Iterator[Hit]:
-    """Terms that begin at one word: those that end with a word, or that fill it with another term."""
-    start = run[first].start
+    """Terms that begin at one word and end with a word, or two terms that fill the word between them."""
+    token = run[first]
     inside: list[tuple[int, list[Entry]]] = []
     for end, entries in _walk(whole, begin, trie):
         if end in ends:
-            yield from (Hit(group, start, run[ends[end]].end, weight) for group, weight in entries)
-        elif end - begin >= 2 and first == 0 or end - begin >= 2:
+            yield from (Hit(group, token.start, run[ends[end]].end, weight) for group, weight in entries)
+        elif end - begin >= _SHORTEST_PART:
             inside.append((end, entries))
-    own_end = begin + len(sound(run[first].word))
+    own_end = next((end for end, at in ends.items() if at == first), begin)
     for middle, entries in inside:
-        if middle >= own_end:
+        if own_end - middle < _SHORTEST_PART:
             continue
-        rest = [(end, more) for end, more in _walk(whole, middle, trie) if end in ends and end - middle >= 2]
-        if rest:
-            # Two terms written as one word: the place inside the raw word is only known in share.
-            cut = start + max(1, (run[first].end - start) * (middle - begin) // max(1, own_end - begin))
-            yield from (Hit(group, start, cut, weight) for group, weight in entries)
-            for end, more in rest:
-                yield from (Hit(group, cut, run[ends[end]].end, weight) for group, weight in more)
+        rest = [more for end, more in _walk(whole, middle, trie) if end == own_end]
+        # Two terms written as one word: the place inside the raw word is only known in share.
+        cut = token.start + max(1, (token.end - token.start) * (middle - begin) // (own_end - begin))
+        for more in rest:
+            yield from (Hit(group, token.start, cut, weight) for group, weight in entries)
+            yield from (Hit(group, cut, token.end, weight) for group, weight in more)
 
 
 def _walk(whole: str, begin: int, trie: Trie) -> list[tuple[int, list[Entry]]]:

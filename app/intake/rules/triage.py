@@ -64,7 +64,7 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     hits = scan(seen, lexicon.tries)
     index = Index(hits)
     grow(index, lexicon.phrases)
-    matches = [match for rule in lexicon.rules for match in _first_true(rule, index)]
+    matches = [match for rule in lexicon.rules for match in _surest(rule, index)]
     categories, reasons = _categories(matches, index)
     counts = _amounts(seen, index, categories)
     urgency, why = _urgency(matches, categories, counts.raised)
@@ -84,12 +84,10 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     )
 
 
-def _first_true(rule: Pattern, index: Index) -> list[Match]:
-    """The first place where the rule holds and is not denied, as a list of none or one."""
-    for match in find(index, rule):
-        if not is_denied(match, index):
-            return [match]
-    return []
+def _surest(rule: Pattern, index: Index) -> list[Match]:
+    """The surest place where the rule holds and is not denied, as a list of none or one."""
+    held = [match for match in find(index, rule) if not is_denied(match, index)]
+    return [max(held, key=lambda match: match.weight)] if held else []
 
 
 def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], list[Match]]:

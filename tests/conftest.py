@@ -1,0 +1,109 @@
+"""Fixtures of the whole suite: a fresh database on the engine at hand, and an installation on it.
+
+`SPEAN_TEST_ENGINE` chooses `sqlite` (default) or `postgresql`. Tests that need no database do not
+ask for one.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from app.store.database import Database
+from app.store.migrations import upgrade
+from tests.cluster import HOW_TO_GET_ONE, Cluster, start_cluster
+from tests.makers import Installation, an_installation, settings_for
+
+ENGINE = os.environ.get("SPEAN_TEST_ENGINE", "sqlite")
+
+# Shared machines are slow now and then: how long an example takes says nothing.
+hypothesis_settings.register_profile(
+    "spean", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.load_profile("spean")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of whoever runs the tests must not change what they say."""
+    for name in list(os.environ):
+        if name.startswith("SPEAN_") and name != "SPEAN_TEST_ENGINE":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A throw-away PostgreSQL server."""
+    started = start_cluster()
+    if started is None:
+        pytest.skip(HOW_TO_GET_ONE)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated database that tests copy: migrating each anew would take most of their time."""
+    if ENGINE == "postgresql":
+        server: Cluster = request.getfixturevalue("cluster")
+        url = server.new_database()
+    else:
+        url = f"sqlite:///{tmp_path_factory.mktemp('template') / 'spean.db'}"
+    database = Database(url)
+    upgrade(database)
+    database.close()
+    return url
+
+
+@pytest.fixture
+def new_database(
+    request: pytest.FixtureRequest, template: str, tmp_path: Path
+) -> Iterator[Callable[[], str]]:
+    """Makes fresh, migrated databases."""
+    made: list[str] = []
+
+    def make() -> str:
+        if ENGINE == "postgresql":
+            server: Cluster = request.getfixturevalue("cluster")
+            made.append(server.copy_database(template))
+        else:
+            file = tmp_path / f"spean-{len(made)}.db"
+            shutil.copy(template.removeprefix("sqlite:///"), file)
+            made.append(f"sqlite:///{file}")
+        return made[-1]
+
+    yield make
+    if ENGINE == "postgresql":
+        server: Cluster = request.getfixturevalue("cluster")
+        for url in made:
+            server.drop(url)
+
+
+@pytest.fixture
+def install(new_database: Callable[[], str], tmp_path: Path) -> Iterator[Callable[..., Installation]]:
+    """Makes installations; settings may be changed by name."""
+    made: list[Installation] = []
+
+    def make(
+        *, database_url: str | None = None, passed: Callable[[str], None] | None = None, **changes: Any
+    ) -> Installation:
+        settings = settings_for(tmp_path, database_url or new_database(), **changes)
+        made.append(an_installation(settings, passed=passed))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        if "inbox" in vars(installation.application):
+            installation.application.inbox.close()
+        installation.office.database.close()
+
+
+@pytest.fixture
+def here(install: Callable[..., Installation]) -> Installation:
+    """One installation with nobody in it yet."""
+    return install()
