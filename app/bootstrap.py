@@ -1,12 +1,10 @@
 """The only file that knows every concrete class: settings in, wired application out."""
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final
 
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
@@ -38,7 +36,6 @@ from app.workers.loops import Loop, Worker
 from app.workers.steps import Expiry, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
-_SECRET_NAME: Final = "SPEAN_GATEWAY_{}_SECRET"
 
 
 class InboxWriter:
@@ -158,8 +155,7 @@ def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vau
     """The password of each gateway that has one: from the environment, in the demo else made up."""
     found = {}
     for gateway in configuration.gateways:
-        variable = _SECRET_NAME.format(gateway.name.upper().replace("-", "_"))
-        secret = os.environ.get(variable)
+        secret = settings.gateway_secret(gateway.name)
         if not secret and settings.environment is Environment.DEMO:
             secret = vault.derived_secret(f"gateway:{gateway.name}")
         if secret:
@@ -175,7 +171,7 @@ def _ring(settings: Settings) -> KeyRing:
 
 
 def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:
-    """The ways out in order of preference: phones with a local SIM, then Twilio, then the console of the demo."""
+    """The ways out in order of preference: phones with a local SIM, then Twilio, then the demo's console."""
     phones = [Way(g.protocol, g.name, g.country) for g in configuration.gateways if g.name in secrets]
     numbers = settings.listed("twilio_sms_numbers") if twilio_sender(settings) else ()
     ways = [*phones, *(Way(TWILIO, number) for number in numbers)]
@@ -185,7 +181,8 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
 
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:
-    listed = (*settings.listed("twilio_sms_numbers"), *settings.listed("twilio_voice_numbers"))
+    names = ("twilio_sms_numbers", "twilio_voice_numbers", "missed_call_numbers")
+    listed = [number for name in names for number in settings.listed(name)]
     return frozenset(
         {*(Phone.parse(number) for number in listed), *(g.number for g in configuration.gateways)}
     )

@@ -1,12 +1,31 @@
 """Settings from the environment (prefix `SPEAN_`) or a `.env` file; read at entrances only."""
 
+import os
+import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import phonenumbers
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from app.escalation.rules.calendar import parse_span
+from app.kernel.phone import NotAPhone, Phone
+
+_PREFIX: Final = "SPEAN_"
+_GATEWAY: Final = re.compile(r"SPEAN_GATEWAY_([A-Z0-9_]+)_SECRET")
+_FOR_TESTS: Final = "SPEAN_TEST_"
 
 
 class Environment(StrEnum):
@@ -16,39 +35,122 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+def items(listed: str) -> tuple[str, ...]:
+    """The items of a comma-separated text."""
+    return tuple(item.strip() for item in listed.split(",") if item.strip())
+
+
+def _numbers(listed: str) -> str:
+    for place, number in enumerate(items(listed), start=1):
+        try:
+            Phone.parse(number)
+        except NotAPhone:
+            raise ValueError(f"entry {place} is no phone number in international form (+855…)") from None
+    return listed
+
+
+def _length(written: object) -> object:
+    """`20s`, `15m`, `2h` or `1d` as a length of time; what is none is left for pydantic to refuse."""
+    if not isinstance(written, str):
+        return written
+    span = parse_span(written)
+    if span.unit == "bd":
+        raise ValueError("business days mean nothing here: write d for days")
+    return span.on_every_clock
+
+
+def _lengths(written: object) -> object:
+    return tuple(_length(item) for item in items(written)) if isinstance(written, str) else written
+
+
+def _countries(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    codes = tuple(item.upper() for item in items(written))
+    for place, code in enumerate(codes, start=1):
+        if code not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError(f"entry {place} is no country: one is written with two letters, like KH")
+    return codes
+
+
+def _web_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no web address such as https://hotline.example.org")
+    return address.rstrip("/")
+
+
 Listed = Annotated[str, Field(description="comma-separated")]
+Secrets = Annotated[Listed, Field(repr=False)]
+Numbers = Annotated[Listed, AfterValidator(_numbers)]
+Length = Annotated[timedelta, BeforeValidator(_length), Field(ge=timedelta(0))]
+Lengths = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_lengths)]
+Countries = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_countries)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Settings(BaseSettings):
     """Every setting, with its default. docs/operations.md explains each."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SPEAN_", env_file=".env", env_file_encoding="utf-8", extra="ignore"
-    )
+        env_prefix=_PREFIX, env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore",
+        hide_input_in_errors=True,
+    )  # fmt: skip
 
-    database_url: str = "sqlite:///var/spean.db"
+    database_url: str = Field(default="sqlite:///var/spean.db", repr=False)
     host: str = "127.0.0.1"
-    port: int = 8000
-    public_base_url: str = "http://127.0.0.1:8000"
+    port: PortNumber = 8000
+    public_base_url: WebAddress = "http://127.0.0.1:8000"
     environment: Environment = Environment.DEMO
     keys_file: Path = Path("var/keys.json")
     config_dir: Path = Path("config")
     locales_dir: Path = Path("locales")
     files_dir: Path = Path("var/files")
     twilio_account_sid: str = ""
-    twilio_auth_tokens: Listed = ""
-    twilio_api_base_url: str = "https://api.twilio.com"
-    twilio_sms_numbers: Listed = ""
-    twilio_voice_numbers: Listed = ""
+    twilio_auth_tokens: Secrets = ""
+    twilio_api_base_url: WebAddress = "https://api.twilio.com"
+    twilio_sms_numbers: Numbers = ""
+    twilio_voice_numbers: Numbers = ""
     twilio_timeout_seconds: PositiveFloat = 10
+    missed_call_numbers: Numbers = ""
+    callback_after: Length = timedelta(seconds=20)
+    callback_every: Length = timedelta(minutes=10)
+    callback_per_day: NonNegativeInt = 4
+    callback_daily_budget: NonNegativeInt | None = None
+    callback_countries: Countries = ("KH", "TH", "MY", "KR", "JP")
+    callback_retries: Lengths = (timedelta(minutes=15), timedelta(hours=2))
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
     worker_case_limit: PositiveInt = 30
 
+    gateway_secrets: dict[str, str] = Field(
+        default={}, repr=False, description="SPEAN_GATEWAY_<NAME>_SECRET by NAME"
+    )
+    unknown_names: tuple[str, ...] = Field(default=(), description="SPEAN_… that is no setting: a slip")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """As usual, and the names that only an installation knows."""
+        written = dotenv_settings.env_vars if isinstance(dotenv_settings, DotEnvSettingsSource) else {}
+        named = _NamedByInstallation(settings_cls, written)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, named
+
     def listed(self, name: str) -> tuple[str, ...]:
         """A comma-separated setting as its items."""
-        return tuple(item.strip() for item in str(getattr(self, name)).split(",") if item.strip())
+        return items(str(getattr(self, name)))
+
+    def gateway_secret(self, gateway: str) -> str | None:
+        """The password of the gateway of this name, if one is set."""
+        return self.gateway_secrets.get(gateway.upper().replace("-", "_"))
 
     @property
     def runs_worker_inside(self) -> bool:
@@ -59,3 +161,24 @@ class Settings(BaseSettings):
     def poll(self) -> timedelta:
         """How long a worker waits when there is nothing to do."""
         return timedelta(seconds=self.worker_poll_seconds)
+
+
+class _NamedByInstallation(PydanticBaseSettingsSource):
+    """Reads variables whose names hold the name of a gateway, and finds those that are nothing at all."""
+
+    def __init__(self, settings_cls: type[BaseSettings], written: Mapping[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        found = {name.upper(): value for source in (written, os.environ) for name, value in source.items()}
+        self._found = {name: value for name, value in found.items() if name.startswith(_PREFIX) and value}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the parent's signature
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        known = {_PREFIX + name.upper() for name in self.settings_cls.model_fields}
+        gateways = {match[1]: name for name in self._found if (match := _GATEWAY.fullmatch(name))}
+        unknown = self._found.keys() - known - set(gateways.values())
+        return {
+            "gateway_secrets": {gateway: self._found[name] for gateway, name in gateways.items()},
+            "unknown_names": tuple(sorted(name for name in unknown if not name.startswith(_FOR_TESTS))),
+        }

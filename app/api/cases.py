@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from app.api import cursors
@@ -15,7 +14,9 @@ from app.api.schemas import (
     CaseOut,
     CasePage,
     CasePatch,
+    CategoryCode,
     MembersIn,
+    Moment,
     PersonIn,
     Timeline,
     TimelineItem,
@@ -40,14 +41,14 @@ def list_cases(
     asked: Asked,
     status: Annotated[list[Status], Query()] = [],  # noqa: B006 - FastAPI copies it
     urgency: Annotated[list[Urgency], Query()] = [],  # noqa: B006 - FastAPI copies it
-    category: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    category: Annotated[list[CategoryCode], Query()] = [],  # noqa: B006 - FastAPI copies it
     owner: Annotated[str | None, Query(pattern=r"^(me|none|[0-9a-fA-F-]{32,36})$")] = None,
-    overdue: bool | None = None,
-    updated_since: AwareDatetime | None = None,
+    overdue: Annotated[bool | None, Query()] = None,
+    updated_since: Moment | None = None,
     code: Annotated[str | None, Query(max_length=40)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
-    total: bool = False,
+    total: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
 ) -> CasePage:
     """Cases that you may know of, newest first. `owner` is `me`, `none` or a worker's id."""
     wanted = Wanted(
@@ -105,7 +106,7 @@ def edit_case(
     """Edit a case (JSON merge patch). Send the ETag that you saw as `If-Match`: 412 means it is stale."""
     cleared = {name for name in body.model_fields_set if getattr(body, name) is None}
     change = Edit(
-        categories=tuple(body.categories) if body.categories is not None else None,
+        categories=tuple(body.categories or ()) if "categories" in body.model_fields_set else None,
         destination_country=body.destination_country,
         language=body.language,
         summary=body.summary,

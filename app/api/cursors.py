@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.kernel.clock import utc_text
@@ -31,8 +31,8 @@ def read(cursor: str | None) -> tuple[datetime, UUID] | None:
         at = datetime.fromisoformat(str(moment))
         if at.utcoffset() is None:
             raise CursorInvalid
-        return at, UUID(str(row_id))
-    except (ValueError, TypeError, AttributeError):
+        return at.astimezone(UTC), UUID(str(row_id))
+    except (ValueError, TypeError, OverflowError):
         raise CursorInvalid from None
 
 

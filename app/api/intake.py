@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api import cursors
 from app.api.doors import Asked, Door, lets, may_answer
-from app.api.schemas import ArrivalOut, IntakePage, TaskOut, TaskPage
+from app.api.schemas import ArrivalOut, IntakePage, TaskOut, TaskPage, Word
 from app.identity.rules import Action
 from app.usecases import keeping, seeing
 
@@ -20,7 +20,7 @@ door = Door(prefix="/v1", tags=["intake"])
 def list_intake(
     asked: Asked,
     state: Literal["stored", "taken", "quarantined"] | None = None,
-    channel: Annotated[str | None, Query(max_length=40)] = None,
+    channel: Word | None = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> IntakePage:

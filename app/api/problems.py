@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 import structlog
@@ -51,6 +53,8 @@ class Problem(BaseModel):
     code: str = Field(description="stable; for programs", examples=["case.already_accepted"])
     instance: str
     errors: list[FieldProblem] | None = None
+    owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
+    owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
 
 
 class Problems:
@@ -69,8 +73,13 @@ class Problems:
 
     def _refusal(self, request: Request, refusal: Refusal) -> Response:
         _REFUSALS.labels(refusal.code).inc()
-        headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else None
-        return self.answer(request, refusal.code, refusal.status, refusal.details, headers=headers)
+        headers = {}
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
+        if minutes := refusal.details.get("minutes"):
+            headers["Retry-After"] = str(int(minutes) * 60)
+        told = {name: refusal.details.get(name) for name in refusal.told}
+        return self.answer(request, refusal.code, refusal.status, refusal.details, headers=headers, told=told)
 
     def _invalid(self, request: Request, problem: RequestValidationError) -> Response:
         # The library's own message can repeat what somebody typed, so only place and kind go out.
@@ -100,8 +109,9 @@ class Problems:
         *,
         errors: Sequence[Mapping[str, Any]] | None = None,
         headers: Mapping[str, str] | None = None,
+        told: Mapping[str, Any] | None = None,
     ) -> Response:
-        """The problem details in the language that the request prefers."""
+        """The problem details in the language that the request prefers; `told` are further members."""
         language = choose_locale(request.headers.get("accept-language"))
         body: dict[str, Any] = {
             "type": f"urn:spean:problem:{code}",
@@ -109,7 +119,8 @@ class Problems:
             "status": status,
             "detail": self._catalogues.fill(f"refusal.{code}.detail", language, details),
             "code": code,
-            "instance": request.url.path,
+            "instance": quote(request.url.path),
+            **(told or {}),
         }
         if errors is not None:
             body["errors"] = list(errors)

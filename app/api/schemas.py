@@ -1,10 +1,19 @@
 """The JSON that the field app and supervisors exchange with us."""
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from app.cases.rules.stages import Outcome, Status
 from app.escalation.rules.ladder import ClockKind
@@ -29,6 +38,15 @@ def _phone(text: str) -> str:
         raise ValueError("not a phone number in international form") from None
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time before or after all years") from None
+
+
+Word = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_printable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Line = Annotated[
     str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
 ]
@@ -36,6 +54,7 @@ Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), After
 PhoneText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_phone)]
 CategoryCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,60}$")]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+_NEVER_EMPTY = ("language", "urgency")
 Sex = Literal["female", "male", "other", "unknown"]
 
 
@@ -82,9 +101,21 @@ class CaseIn(Taken):
     summary: Prose | None = None
     phone: PhoneText | None = None
 
+    @model_validator(mode="after")
+    def _is_about_something(self) -> Self:
+        if not self.categories and not self.summary:
+            raise PydanticCustomError("nothing_said", "a category or a summary is needed")
+        return self
+
 
 class CasePatch(Taken):
-    """A merge patch (RFC 7396): what is absent stays, null empties."""
+    """A merge patch (RFC 7396): what is absent stays, null empties. Language and urgency cannot be empty."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"urgency": "U1", "reason": "ថៅកែវាយគាត់", "destination_country": None}]
+        }
+    )
 
     categories: Annotated[list[CategoryCode], Field(max_length=12)] | None = None
     destination_country: CountryCode | None = None
@@ -92,6 +123,12 @@ class CasePatch(Taken):
     summary: Prose | None = None
     urgency: Urgency | None = None
     reason: Prose | None = Field(default=None, description="why the urgency is another")
+
+    @model_validator(mode="after")
+    def _empties_what_can_be_empty(self) -> Self:
+        if any(name in self.model_fields_set and getattr(self, name) is None for name in _NEVER_EMPTY):
+            raise PydanticCustomError("never_empty", "this field cannot be empty")
+        return self
 
 
 class MembersIn(Taken):
@@ -132,7 +169,7 @@ class StatusIn(CommandIn):
 
     status: Status
     reason: Prose | None = None
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class CloseIn(CommandIn):
@@ -354,7 +391,7 @@ class TokenOut(BaseModel):
     """A pair of tokens (RFC 6749)."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind, not a secret
     expires_in: int = Field(description="seconds")
     refresh_token: str
 
@@ -368,6 +405,41 @@ class Me(BaseModel):
     organisation_id: UUID | None
     languages: list[str]
     on_duty: bool
+
+
+class ColleagueOut(BaseModel):
+    """Somebody who works here. `open_cases` is counted no further than what one worker may have."""
+
+    id: UUID
+    name: str
+    role: Role
+    organisation_id: UUID | None
+    languages: list[str]
+    on_duty: bool
+    open_cases: int
+
+
+class Colleagues(BaseModel):
+    """Who works here, as far as the one who asks works with them."""
+
+    items: list[ColleagueOut]
+
+
+class OrganisationOut(BaseModel):
+    """An organisation that takes cases. `*` covers everything."""
+
+    id: UUID
+    code: str
+    name: str
+    categories: list[str]
+    destinations: list[str]
+    languages: list[str]
+
+
+class Organisations(BaseModel):
+    """The organisations that take cases, by code."""
+
+    items: list[OrganisationOut]
 
 
 def timer_out(timer: Timer) -> TimerOut:

@@ -6,12 +6,12 @@ from fastapi import Form
 from starlette.responses import Response
 
 from app.api.doors import Asked, Door, Given, lets, may_answer
-from app.api.schemas import DutyIn, Me, TokenOut
+from app.api.schemas import DutyIn, Me, TokenOut, Word
 from app.crypto.passwords import password_matches
 from app.identity.rules import Action, BadCredentials, Worker
 from app.kernel.refusal import NotSignedIn
 from app.usecases import signing_in
-from app.identity.store import SignIn
+from app.usecases.signing_in import SignIn
 
 door = Door(prefix="/v1", tags=["sign-in"])
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -23,10 +23,10 @@ def token(
     given: Given,
     response: Response,
     grant_type: Annotated[Literal["password", "refresh_token"], Form()],
-    username: Annotated[str, Form(max_length=200)] = "",
+    username: Annotated[Word, Form()] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
     refresh_token: Annotated[str, Form(max_length=200)] = "",
-    device_id: Annotated[str | None, Form(max_length=100)] = None,
+    device_id: Annotated[Word | None, Form()] = None,
 ) -> TokenOut:
     """A pair of tokens for a name and password, or for a refresh token, which is good once."""
     response.headers.update(_NO_STORE)

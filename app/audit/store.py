@@ -1,16 +1,20 @@
 """Appending to the audit chain and checking it."""
 
-from collections.abc import Iterator, Sequence
+import hmac
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+import orjson
+from sqlalchemy import Connection, Select, String, Text, cast, func, insert, select, type_coerce, update
 
-from app.audit.rules import GENESIS, Break, Deed, canonical
+from app.audit.rules import BROKEN, GENESIS, Break, Deed, canonical, covered, end_of_chain
 from app.audit.tables import entries, head
 from app.crypto.vault import Vault
 
-_HEAD = 1
-_BATCH = 5_000
+_HEAD: Final = 1
+_BATCH: Final = 2_000
+_CODE_BYTES: Final = len(GENESIS)
 
 
 class AuditStore:
@@ -34,7 +38,11 @@ class AuditStore:
         """Append what was gathered, in order."""
         if not self._gathered:
             return
-        number, code = self._locked_head()
+        number, kept = self._locked_head()
+        code = kept[:_CODE_BYTES]
+        if not self._is_end(number, kept):
+            # Work must go on, but what somebody did to the chain's end stays visible for ever.
+            self._gathered.insert(0, Deed(BROKEN, "audit"))
         rows = []
         for deed in self._gathered:
             number, previous = number + 1, code
@@ -44,38 +52,97 @@ class AuditStore:
                 "subject": deed.subject, "details": dict(deed.details), "previous": previous, "code": code,
             })  # fmt: skip
         self._connection.execute(insert(entries), rows)
-        self._connection.execute(update(head).where(head.c.id == _HEAD).values(number=number, code=code))
+        bound = code + self._vault.chain(end_of_chain(number, code))
+        self._connection.execute(update(head).where(head.c.id == _HEAD).values(number=number, code=bound))
         self._gathered.clear()
 
-    def first_break(self) -> tuple[int, Break | None]:
-        """How many entries hold, and the first that does not: edited, removed, reordered, or cut off."""
+    def first_break(self, checked: Callable[[int], None] = lambda _: None) -> tuple[int, Break | None]:
+        """How many entries hold, and the first that does not: added, edited, removed, reordered, or cut off.
+
+        `checked` is told now and then how many hold so far. While others write, ask inside a snapshot.
+        """
         expected, previous = 1, GENESIS
-        for row in self._in_order():
-            if row.number != expected:
-                return expected - 1, Break(expected, "missing")
-            if bytes(row.previous) != previous:
-                return expected - 1, Break(expected, "reordered")
-            deed = Deed(row.action, row.actor, row.subject, row.details)
-            if self._vault.chain(canonical(row.number, row.at, deed, previous)) != bytes(row.code):
-                return expected - 1, Break(expected, "edited")
-            expected, previous = expected + 1, bytes(row.code)
-        last = self._connection.execute(select(head.c.number, head.c.code)).one_or_none()
-        kept = (last.number, bytes(last.code)) if last else (0, GENESIS)
-        if kept != (expected - 1, previous):
-            return expected - 1, Break(min(expected, kept[0]), "cut")
-        return expected - 1, None
+        for page in self._pages():
+            for row in page:
+                problem = self._problem(row, expected, previous)
+                if problem:
+                    named = row[0] if problem == "added" else expected
+                    return expected - 1, Break(named, problem)
+                expected, previous = expected + 1, row[7]
+            checked(expected - 1)
+        return expected - 1, self._cut(expected, previous)
+
+    def fits_keys(self) -> bool:
+        """Whether these keys wrote the chain's end; also true while nothing was written yet."""
+        found = self._head()
+        return found is not None and self._is_end(*found)
+
+    def last_number(self) -> int:
+        """The number of the last entry, as the row says that knows where the chain ends."""
+        found = self._head()
+        return found[0] if found else 0
+
+    def _problem(self, row: Sequence[Any], expected: int, previous: bytes) -> str | None:
+        number, at, actor, action, subject, details, claimed, code = row
+        if number != expected:
+            return "added" if number < expected else "missing"
+        if claimed != previous:
+            return "reordered"
+        try:
+            text = covered(number, at, actor, action, subject, orjson.loads(details), previous)
+        except (TypeError, ValueError):
+            return "edited"
+        if not isinstance(code, bytes) or not hmac.compare_digest(self._vault.chain(text), code):
+            return "edited"
+        return "cut" if action == BROKEN else None
+
+    def _cut(self, expected: int, previous: bytes) -> Break | None:
+        """Whether entries are missing at the end, going by the row that says where the chain ends."""
+        found = self._head()
+        if found is None:
+            return Break(expected, "cut")
+        number, kept = found
+        if number == expected - 1 and kept[:_CODE_BYTES] == previous and self._is_end(number, kept):
+            return None
+        return Break(min(expected, max(number, 1)), "cut")
+
+    def _is_end(self, number: int, kept: bytes) -> bool:
+        code, bound = kept[:_CODE_BYTES], kept[_CODE_BYTES:]
+        if number == 0:
+            return kept == GENESIS
+        return hmac.compare_digest(self._vault.chain(end_of_chain(number, code)), bound)
+
+    def _head(self) -> tuple[int, bytes] | None:
+        found = self._connection.execute(select(head.c.number, head.c.code).where(head.c.id == _HEAD)).first()
+        return (found.number, bytes(found.code)) if found else None
 
     def _locked_head(self) -> tuple[int, bytes]:
         asked = select(head.c.number, head.c.code).where(head.c.id == _HEAD).with_for_update()
         found = self._connection.execute(asked).one()
         return found.number, bytes(found.code)
 
-    def _in_order(self) -> Iterator[Row[tuple[object, ...]]]:
-        after = 0
-        while page := self._page(after):
-            yield from page
-            after = page[-1].number
+    def _pages(self) -> Iterator[Sequence[Sequence[Any]]]:
+        asked = self._plain().order_by(entries.c.number).limit(_BATCH)
+        page = self._connection.execute(asked).all()
+        while page:
+            yield page
+            page = self._connection.execute(asked.where(entries.c.number > page[-1][0])).all()
 
-    def _page(self, after: int) -> Sequence[Row[tuple[object, ...]]]:
-        asked = select(entries).where(entries.c.number > after).order_by(entries.c.number).limit(_BATCH)
-        return self._connection.execute(asked).all()
+    def _plain(self) -> Select[Any]:
+        """Every column as it lies there: an edited cell may hold anything, and must not stop the reader.
+
+        Objects made only to be written out again would cost more than the check itself.
+        """
+        c = entries.c
+        if self._connection.dialect.name == "sqlite":
+            moment: Any = func.replace(type_coerce(c.at, String), " ", "T") + "Z"
+            # There an id is 32 hexadecimal digits.
+            raw = type_coerce(c.subject, String)
+            bounds = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 99))
+            pieces = [func.substr(raw, first, length) for first, length in bounds]
+            subject: Any = pieces[0] + "-" + pieces[1] + "-" + pieces[2] + "-" + pieces[3] + "-" + pieces[4]
+        else:
+            moment = func.to_char(func.timezone("UTC", c.at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+            subject = cast(c.subject, Text)
+        values = (moment, c.actor, c.action, subject, cast(c.details, Text), c.previous, c.code)
+        return select(c.number, *(type_coerce(value, String) for value in values))

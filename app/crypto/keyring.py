@@ -48,6 +48,8 @@ class KeyRing:
         """The ring kept in a file. Raises: KeyRingError."""
         try:
             kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            if kept["format"] != _FORMAT:
+                raise KeyRingError(f"{path} is of a form that this version does not know")
             ring = cls(
                 current=kept["current"],
                 data={name: base64.b64decode(key) for name, key in kept["data"].items()},
@@ -57,6 +59,8 @@ class KeyRing:
             )
         except FileNotFoundError:
             raise KeyRingError(f"there is no key file at {path}") from None
+        except PermissionError:
+            raise KeyRingError(f"the key file {path} may not be read by whoever runs this") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
             raise KeyRingError(f"{path} is not a key file ({type(problem).__name__})") from None
         lengths = {len(key) for key in (*ring.data.values(), ring.index, ring.audit)}
@@ -95,10 +99,15 @@ class KeyRing:
 
 
 def load_or_make(path: Path, *, made_for: str) -> KeyRing:
-    """The ring at this path; a new one is made and saved where the file does not exist yet."""
-    if not path.exists():
-        try:
+    """The ring at this path; a new one is made and saved where the file does not exist yet.
+
+    Raises: KeyRingError.
+    """
+    try:
+        if not path.exists():
             KeyRing.fresh(made_for=made_for).save(path)
-        except FileExistsError:
-            pass  # Another process made it between the look and the save: use that one.
+    except FileExistsError:
+        pass  # Another process made it between the look and the save: use that one.
+    except OSError as problem:
+        raise KeyRingError(f"no key file can be made at {path}: {problem.strerror}") from None
     return KeyRing.load(path)

@@ -1,5 +1,6 @@
 """Passwords, hashed with argon2id, and opaque tokens, kept as hashes only."""
 
+import base64
 import hashlib
 import secrets
 import threading
@@ -7,6 +8,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.low_level import ARGON2_VERSION
 
 # One verification takes 64 MB and a core for about 0.15 s, so only a few may run at once.
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
@@ -30,8 +32,8 @@ def password_matches(kept: str | None, password: str) -> bool:
     """
     with _AT_ONCE:
         try:
-            return _HASHER.verify(kept or _nobody(), password) and kept is not None
-        except (Argon2Error, InvalidHashError):
+            return _HASHER.verify(kept or _NOBODY, password) and kept is not None
+        except (Argon2Error, InvalidHashError, UnicodeEncodeError):
             return False
 
 
@@ -45,10 +47,15 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-_nobody_hash: list[str] = []
-
-
 def _nobody() -> str:
-    if not _nobody_hash:
-        _nobody_hash.append(_HASHER.hash(secrets.token_urlsafe(16)))
-    return _nobody_hash[0]
+    """A hash that belongs to no password, made with the same work as all others."""
+    parameters = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")
+        for length in (_HASHER.salt_len, _HASHER.hash_len)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}${parameters}${salt}${digest}"
+
+
+# Put together, not computed: the first unknown name after a start must not take twice as long.
+_NOBODY: Final = _nobody()

@@ -68,6 +68,8 @@ class Vault:
     def open_bytes(self, sealed: bytes, place: Place) -> bytes:
         """As open, for bytes. Raises: SealBroken."""
         try:
+            if sealed[:1] != _FORMAT:
+                raise ValueError
             start = 2 + sealed[1]
             cipher = self._ciphers[sealed[2:start].decode()]
             nonce, body = sealed[start : start + _NONCE_BYTES], sealed[start + _NONCE_BYTES :]

@@ -1,6 +1,6 @@
 """Queries on timers: arm, disarm, find and claim what is due."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -39,9 +39,9 @@ class TimerStore:
         """Arm each plan (case, the case's version, plan); a clock has at most one armed timer."""
         rows = [
             {
-                "id": new_id(now), "case_id": case_id, "kind": plan.kind, "rung": plan.rung, "to_role": plan.to,
-                "base_at": plan.base_at, "due_at": plan.due_at, "state": ARMED, "armed_at": now,
-                "armed_for": version,
+                "id": new_id(now), "case_id": case_id, "kind": plan.kind, "rung": plan.rung,
+                "to_role": plan.to, "base_at": plan.base_at, "due_at": plan.due_at, "state": ARMED,
+                "armed_at": now, "armed_for": version,
             }
             for case_id, version, plan in plans
         ]  # fmt: skip
@@ -61,11 +61,14 @@ class TimerStore:
             .values(state=DISARMED, ended_at=now)
         )
 
-    def due(self, now: datetime, limit: int) -> list[UUID]:
-        """The cases that have clocks run out, the longest overdue first; nothing is locked."""
+    def due(self, now: datetime, limit: int, but: Collection[UUID] = ()) -> list[UUID]:
+        """The cases, none of them in `but`, that have clocks run out, the longest overdue first.
+
+        Nothing is locked.
+        """
         asked = (
             select(timers.c.case_id)
-            .where(timers.c.state == ARMED, timers.c.due_at <= now)
+            .where(timers.c.state == ARMED, timers.c.due_at <= now, timers.c.case_id.not_in(list(but)))
             .order_by(timers.c.due_at, timers.c.case_id)
             .limit(limit)
         )

@@ -68,11 +68,9 @@ class ExportStore:
             yield from map(self._values, found)
             if len(found) < page:
                 return
-            after = tuple_(
-                literal(datetime.fromisoformat(found[-1][_OPENED_AT]), cases.c.opened_at.type),
-                literal(UUID(found[-1][-1]), cases.c.id.type),
-            )
-            found = self._connection.execute(asked.where(tuple_(cases.c.opened_at, cases.c.id) > after)).all()
+            further = asked.where(tuple_(cases.c.opened_at, cases.c.id) > _place_of(found[-1]))
+            del found  # Or this page would still be held while the next one comes.
+            found = self._connection.execute(further).all()
 
     def _statement(self) -> Select[Any]:
         moment = _moment_on_sqlite if self._connection.dialect.name == "sqlite" else _moment_on_postgresql
@@ -141,6 +139,11 @@ def _moment_on_sqlite(column: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a co
 
 def _moment_on_postgresql(column: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a column
     return func.to_char(func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"', type_=String)
+
+
+def _place_of(row: Sequence[Any]) -> ColumnElement[Any]:
+    opened_at, case_id = datetime.fromisoformat(row[_OPENED_AT]), UUID(row[-1])
+    return tuple_(literal(opened_at, cases.c.opened_at.type), literal(case_id, cases.c.id.type))
 
 
 @lru_cache(maxsize=_LISTS_REMEMBERED)

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from app.crypto.passwords import token_hash
 from app.crypto.vault import Place, Vault
 from app.identity.rules import Attempts, Organisation, Role, Worker
 from app.identity.tables import attempts, organisations, tokens, workers
 from app.kernel.phone import Phone
-from app.store.rows import insert_or_change
+from app.store.rows import insert_new, insert_or_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,10 @@ class IdentityStore:
         self._connection.execute(insert(workers).values(
             id=worker.id, username=worker.username, password_hash=worker.password_hash, role=worker.role,
             organisation_id=worker.organisation_id,
-            name=self._vault.seal(worker.name, Place("worker", worker.id, "name")) if worker.name else None,
-            phone=self._vault.seal(worker.phone.e164, Place("worker", worker.id, "phone")) if worker.phone else None,
-            languages=sorted(worker.languages), on_duty=True, active=True, is_demo=worker.is_demo, created_at=now,
+            name=self._sealed(worker.name, worker.id, "name"),
+            phone=self._sealed(worker.phone.e164 if worker.phone else None, worker.id, "phone"),
+            languages=sorted(worker.languages), on_duty=True, active=True, is_demo=worker.is_demo,
+            created_at=now,
         ))  # fmt: skip
 
     def worker(self, worker_id: UUID) -> Worker | None:
@@ -137,6 +138,16 @@ class IdentityStore:
         if role not in {Role.COORDINATOR, Role.ADMIN}:
             asked = asked.where(workers.c.organisation_id == organisation_id)
         return list(self._connection.execute(asked).scalars())
+
+    def colleagues(self, organisation_id: UUID | None) -> list[Worker]:
+        """Active workers of one organisation with the coordinators, or, for None, of all; no admins."""
+        asked = select(workers).where(workers.c.active, workers.c.role != Role.ADMIN)
+        if organisation_id:
+            asked = asked.where(
+                or_(workers.c.organisation_id == organisation_id, workers.c.role == Role.COORDINATOR)
+            )
+        found = self._connection.execute(asked.order_by(workers.c.username))
+        return [_worker(row) for row in found]
 
     def assigned(self, worker_id: UUID, now: datetime) -> None:
         """The worker was given a case just now."""
@@ -227,6 +238,14 @@ class IdentityStore:
         row = self._connection.execute(asked).one_or_none()
         return Attempts(row.failed, row.last_at) if row else Attempts()
 
+    def locked_attempts(self, username: str, now: datetime) -> Attempts:
+        """As attempts, locked until the transaction ends, so that failures at one moment all count."""
+        key = {"name_index": self._vault.index("sign_in", username)}
+        insert_new(self._connection, attempts, {**key, "failed": 0, "last_at": now})
+        asked = select(attempts).where(attempts.c.name_index == key["name_index"]).with_for_update()
+        row = self._connection.execute(asked).one()
+        return Attempts(row.failed, row.last_at)
+
     def save_attempts(self, username: str, kept: Attempts) -> None:
         """Remember how sign-in has gone for a name; nothing is kept of a name that did well."""
         key = {"name_index": self._vault.index("sign_in", username)}
@@ -243,7 +262,10 @@ class IdentityStore:
             .where(workers.c.role == Role.CASEWORKER, workers.c.active, workers.c.on_duty)
             .group_by(workers.c.organisation_id)
         )
-        return {organisation: number for organisation, number in self._connection.execute(asked)}
+        return {row[0]: row[1] for row in self._connection.execute(asked)}
+
+    def _sealed(self, plain: str | None, worker_id: UUID, field: str) -> bytes | None:
+        return self._vault.seal(plain, Place("worker", worker_id, field)) if plain else None
 
 
 def _worker(row: Row[Any]) -> Worker:

@@ -1,6 +1,6 @@
 """Where the time of day comes from: edges and workers ask a Clock, everything below is told `now`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Protocol
 
 
@@ -18,6 +18,11 @@ class SystemClock:
     def now(self) -> datetime:
         """The present moment as an aware UTC time."""
         return datetime.now(UTC)
+
+
+def day_begins(day: date, zone: tzinfo) -> datetime:
+    """The first moment of a day there, as an aware UTC time."""
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 def utc_text(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """Refusals (a rule says no) and faults (we are broken): the only two ways a use case fails."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 
 class Refusal(Exception):
@@ -8,11 +9,12 @@ class Refusal(Exception):
 
     `code` names the reason for programs; the catalogue keys `refusal.<code>.title` and
     `refusal.<code>.detail` hold the words, filled with `details`. `details` never holds a name, a
-    phone number or a message.
+    phone number or a message. `told` names those of them that programs are given beside the words.
     """
 
     code: str = "refused"
     status: int = 409
+    told: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **details: str | int | None) -> None:
         super().__init__(self.code)

@@ -96,23 +96,36 @@ class Asked:
     automatic: bool
     automatic_last_hour: int
     own_number: bool = False
+    repeats: bool = False  # every automatic text of the last hour said the same
 
 
 def held_because(asked: Asked, rule: PhoneRule, now: datetime) -> str | None:
     """Why the text must not go, as a stable code; None when it may."""
-    last_word = asked.purpose is Purpose.OPT_OUT  # the one confirmation that somebody asked for silence
     if asked.own_number:
         return "own_number"
     if asked.phone.costs_extra:
         return "premium_number"
+    if refused := phone_refuses(rule, asked.purpose, now):
+        return refused
+    if asked.automatic and asked.automatic_last_hour >= AUTOMATIC_AN_HOUR:
+        return "duplicate" if asked.repeats else "hourly_limit"
+    return None
+
+
+BLOCKED: Final = "blocked"
+
+
+def phone_refuses(rule: PhoneRule, purpose: Purpose, now: datetime) -> str | None:
+    """Why this phone takes no text now, as a stable code. Asked again before each sending: the phone
+    may have said so after the text was queued.
+    """
+    last_word = purpose is Purpose.OPT_OUT  # the one confirmation that somebody asked for silence
     if rule.cannot_text_since is not None:
         return "cannot_text"
     if rule.opted_out_at is not None and not last_word:
         return "opted_out"
     if rule.blocked_until is not None and now < rule.blocked_until:
-        return "blocked"
-    if asked.automatic and asked.automatic_last_hour >= AUTOMATIC_AN_HOUR:
-        return "hourly_limit"
+        return BLOCKED
     return None
 
 
@@ -129,9 +142,13 @@ class Way:
 def choose_way(ways: Sequence[Way], *, country: str | None, same_as: Way | None) -> Way | None:
     """How to reach a phone: the way it came in by, else a living gateway of its country, else any.
 
-    `ways` is in the operator's order of preference.
+    `ways` is in the operator's order of preference. A number at one of our carriers that is none of
+    ours is no way back: the carrier would refuse to send from it.
     """
-    if same_as is not None:
+    ours = {(way.carrier, way.via) for way in ways}
+    if same_as is not None and (
+        (same_as.carrier, same_as.via) in ours or same_as.carrier not in {way.carrier for way in ways}
+    ):
         return same_as
     living = [way for way in ways if way.alive]
     at_home = [way for way in living if way.country is not None and way.country == country]
@@ -141,7 +158,11 @@ def choose_way(ways: Sequence[Way], *, country: str | None, same_as: Way | None)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text ready to go. `attempt` counts from 1."""
+    """One text ready to go. `attempt` counts from 1; `valid_for` is how long its words stay true.
+
+    Where `may_have_gone`, an earlier try ended without an answer: whoever sends looks at the carrier
+    first, and `not_these` are the carrier's ids of other texts that this one may look like.
+    """
 
     id: UUID
     carrier: str
@@ -151,8 +172,9 @@ class Text:
     purpose: Purpose
     attempt: int
     created_at: datetime
-    expires_at: datetime
-    may_have_gone: bool  # an earlier try ended without an answer: look before sending again
+    valid_for: timedelta
+    may_have_gone: bool
+    not_these: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +199,17 @@ class GiveUp:
     """The carrier will never take it. `effect` says what that tells of the phone."""
 
     code: str
-    effect: str | None = None  # cannot_text | opted_out | blocked | halt
+    effect: str | None = None  # cannot_text | opted_out | blocked | no_route
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The carrier refuses us, not this text: our account or number there is not set up right.
+
+    The text waits, as long as its words are true, for somebody to put that right.
+    """
+
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +219,7 @@ class NotKnown:
     code: str
 
 
-Sending = Taken | TryLater | GiveUp | NotKnown
+Sending = Taken | TryLater | Hold | GiveUp | NotKnown
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +228,7 @@ class Report:
 
     state: State
     error_code: str | None = None
-    verdict: TryLater | GiveUp | None = None
+    verdict: TryLater | Hold | GiveUp | None = None
 
 
 class Carrier(Protocol):
@@ -210,6 +242,8 @@ class Carrier(Protocol):
 
 
 LEASE: Final = timedelta(seconds=90)
+# Whoever has to mend an account needs minutes, and a carrier dislikes being asked in vain.
+ASK_AGAIN_AFTER: Final = timedelta(minutes=5)
 _FIRST_WAIT: Final = timedelta(seconds=15)
 _LONGEST_WAIT: Final = timedelta(minutes=30)
 

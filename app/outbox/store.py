@@ -1,9 +1,9 @@
 """Queries on the outbox: queue, claim, offer, record what became of a text."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
@@ -14,6 +14,8 @@ from app.kernel.phone import Phone
 from app.outbox.rules import LEASE, STAFF, WAITING, PhoneRule, Purpose, State, Text, Way
 from app.outbox.tables import outbox, phone_rules
 from app.store.rows import insert_or_change
+
+_ALIKE_WITHIN: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Kept:
     parts: int
     attempts: int
     via: str
+    carrier_id: str | None
     case_id: UUID | None
     phone_index: bytes
     expires_at: datetime
@@ -79,6 +82,11 @@ class OutboxStore:
     def automatic_since(self, phone: Phone, since: datetime) -> int:
         """How many automatic texts went, or will go, to a phone since then."""
         return self._count_since(phone, since, outbox.c.automatic)
+
+    def only_said_since(self, phone: Phone, body: str, since: datetime) -> bool:
+        """Whether every automatic text to this phone since then had just these words."""
+        found = self._connection.execute(select(outbox).where(*self._since(phone, since), outbox.c.automatic))
+        return all(self._body(row) == body for row in found)
 
     def acknowledged_since(self, phone: Phone, since: datetime) -> bool:
         """Whether the phone was sent an acknowledgement since then."""
@@ -127,16 +135,18 @@ class OutboxStore:
         ).all()
         if not found:
             return []
-        leased_before = {row.id for row in found if row.state == State.SENDING}
+        in_doubt = {row.id for row in found if row.state == State.SENDING}
         taken = self._connection.execute(
             update(outbox)
             .where(outbox.c.id.in_([row.id for row in found]))
             .values(state=State.SENDING, lease_until=now + LEASE, attempts=outbox.c.attempts + 1)
             .returning(outbox)
         ).all()
-        return sorted(
-            (self._text(row, row.id in leased_before) for row in taken), key=lambda text: text.created_at
-        )
+        texts = [
+            self._text(row, now, in_doubt=row.id in in_doubt, not_these=self._alike(row, in_doubt))
+            for row in taken
+        ]
+        return sorted(texts, key=lambda text: text.created_at)
 
     def offer(self, carrier: str, via: str, now: datetime, limit: int) -> list[Text]:
         """What a gateway phone should send: what it was offered least lately comes first.
@@ -160,7 +170,7 @@ class OutboxStore:
                 .where(outbox.c.id.in_([row.id for row in rows]))
                 .values(state=State.SENDING, offered_at=now)
             )
-        return [self._text(row, may_have_gone=False) for row in rows]
+        return [self._text(row, now, in_doubt=False) for row in rows]
 
     def claim_expired(self, now: datetime, limit: int) -> list[Kept]:
         """Texts whose time is over before anything came of them, now marked expired."""
@@ -197,6 +207,10 @@ class OutboxStore:
             changed["history"] = [*history, _step(state, now, error_code)]
         self._connection.execute(update(outbox).where(outbox.c.id == kept.id).values(**changed))
 
+    def known_as(self, kept: Kept, carrier_id: str | None) -> None:
+        """The carrier has the text under this id, whatever we thought of it in the meantime."""
+        self._connection.execute(update(outbox).where(outbox.c.id == kept.id).values(carrier_id=carrier_id))
+
     def bodies(self, ids: Iterable[UUID]) -> dict[UUID, tuple[str, bool]]:
         """The words of texts by id, and whether they went to staff."""
         asked = select(outbox.c.id, outbox.c.body, outbox.c.purpose).where(outbox.c.id.in_(list(ids)))
@@ -215,30 +229,52 @@ class OutboxStore:
         """Change what is known of one phone."""
         insert_or_change(self._connection, phone_rules, {"phone_index": phone_index}, values)
 
-    def waiting(self) -> dict[str, int]:
-        """How many texts wait, by carrier."""
+    def in_trouble(self, before: datetime) -> dict[tuple[str, str], int]:
+        """How many texts queued before then still wait after an error, by carrier and error code."""
         asked = (
-            select(outbox.c.carrier, func.count())
-            .where(outbox.c.state.in_(WAITING))
-            .group_by(outbox.c.carrier)
+            select(outbox.c.carrier, outbox.c.error_code, func.count())
+            .where(
+                outbox.c.state.in_(WAITING), outbox.c.created_at < before, outbox.c.error_code.is_not(None)
+            )
+            .group_by(outbox.c.carrier, outbox.c.error_code)
         )
-        return {carrier: number for carrier, number in self._connection.execute(asked)}
+        return {(carrier, code): number for carrier, code, number in self._connection.execute(asked)}
 
     def _count_since(self, phone: Phone, since: datetime, condition: Any) -> int:  # noqa: ANN401 - SQL expression
-        asked = select(func.count()).select_from(outbox).where(
-            outbox.c.phone_index == self.phone_index(phone), outbox.c.created_at > since,
-            outbox.c.state != State.HELD, condition,
-        )  # fmt: skip
+        asked = select(func.count()).select_from(outbox).where(*self._since(phone, since), condition)
         return int(self._connection.execute(asked).scalar_one())
+
+    def _since(self, phone: Phone, since: datetime) -> tuple[ColumnElement[bool], ...]:
+        """What went, or will go, to a phone since then."""
+        return (
+            outbox.c.phone_index == self.phone_index(phone),
+            outbox.c.created_at > since,
+            outbox.c.state != State.HELD,
+        )
+
+    def _alike(self, row: Row[Any], in_doubt: Container[UUID]) -> frozenset[str]:
+        """The carrier's ids of texts to the same phone, for a text that may have gone already.
+
+        The same words may have gone to the same phone shortly before, as another text of ours.
+        """
+        if row.id not in in_doubt:
+            return frozenset()
+        asked = select(outbox.c.carrier_id).where(
+            outbox.c.carrier == row.carrier, outbox.c.phone_index == row.phone_index,
+            outbox.c.carrier_id.is_not(None), outbox.c.created_at > row.created_at - _ALIKE_WITHIN,
+        )  # fmt: skip
+        return frozenset(self._connection.execute(asked).scalars())
 
     def _one(self, condition: Any) -> Kept | None:  # noqa: ANN401 - SQL expression
         row = self._connection.execute(select(outbox).where(condition).with_for_update()).one_or_none()
         return _kept(row) if row else None
 
-    def _text(self, row: Row[Any], may_have_gone: bool) -> Text:
+    def _text(
+        self, row: Row[Any], now: datetime, *, in_doubt: bool, not_these: frozenset[str] = frozenset()
+    ) -> Text:
         return Text(
             row.id, row.carrier, row.via, self._phone(row), self._body(row), Purpose(row.purpose),
-            row.attempts, row.created_at, row.expires_at, may_have_gone,
+            row.attempts, row.created_at, row.expires_at - now, in_doubt, not_these,
         )  # fmt: skip
 
     def _phone(self, row: Any) -> Phone:
@@ -250,7 +286,7 @@ class OutboxStore:
 
 def _kept(row: Row[Any]) -> Kept:
     return Kept(
-        row.id, Purpose(row.purpose), State(row.state), row.parts, row.attempts, row.via,
+        row.id, Purpose(row.purpose), State(row.state), row.parts, row.attempts, row.via, row.carrier_id,
         row.case_id, bytes(row.phone_index), row.expires_at,
     )  # fmt: skip
 
@@ -271,5 +307,9 @@ def _due(carrier: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _over(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What waits although its words are no longer true."""
-    return outbox.c.state.in_(WAITING), outbox.c.expires_at <= now
+    """What waits although its words are no longer true. What is just being sent is not waiting."""
+    return (
+        outbox.c.state.in_(WAITING),
+        outbox.c.expires_at <= now,
+        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
+    )

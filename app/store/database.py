@@ -96,6 +96,8 @@ def _sqlite(url: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy exports no public 
         connect_args={"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         pool_size=_CONNECTIONS,
         max_overflow=_MORE_CONNECTIONS,
+        # An error's text must not quote what a statement was given.
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -121,5 +123,6 @@ def _sqlite(url: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy exports no public 
 def _postgresql(url: Any) -> Engine:  # noqa: ANN401 - as above
     return create_engine(
         url, pool_size=_CONNECTIONS, max_overflow=_MORE_CONNECTIONS, pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"options": "-c timezone=UTC"},
     )  # fmt: skip

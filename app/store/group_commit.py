@@ -7,13 +7,17 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from sqlalchemy import Table
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.store.database import Database
 from app.store.rows import insert_into
 
 Row = Mapping[str, Any]
 _LARGEST_GROUP: Final = 256
+
+
+class Closed(RuntimeError):
+    """The writer has stopped and takes no more rows."""
 
 
 class GroupCommit:
@@ -31,25 +35,43 @@ class GroupCommit:
         self._table = table
         self._passed = passed
         self._waiting: SimpleQueue[tuple[Row, Future[None]] | None] = SimpleQueue()
+        self._door = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._write, name="group-commit", daemon=True)
         self._thread.start()
 
     def add(self, row: Row) -> "Future[None]":
-        """A future that is done once the row is on disk (or was there already)."""
+        """A future that is done once the row is on disk (or was there already).
+
+        It fails with whatever the database says of the row, and after `close` with Closed.
+        """
         done: Future[None] = Future()
-        self._waiting.put((row, done))
+        # Nobody can call it off: whoever stops waiting must not stop the row.
+        done.set_running_or_notify_cancel()
+        with self._door:
+            if self._closed:
+                done.set_exception(Closed("the writer has stopped"))
+            else:
+                self._waiting.put((row, done))
         return done
 
     def close(self) -> None:
-        """Commit what waits, then stop."""
-        self._waiting.put(None)
+        """Commit what waits, then stop. Closing twice is safe."""
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._waiting.put(None)
         self._thread.join()
 
     def _write(self) -> None:
         while (group := self._next_group()) is not None:
             try:
                 self._commit([row for row, _ in group])
-            except SQLAlchemyError:
+            except (OperationalError, InterfaceError) as problem:
+                # The database is out of reach, which trying row by row would only find out more slowly.
+                for _, done in group:
+                    done.set_exception(problem)
+            except Exception:  # a value that the driver cannot write must not end this thread
                 self._one_by_one(group)
             else:
                 for _, done in group:
@@ -84,7 +106,7 @@ class GroupCommit:
         for row, done in group:
             try:
                 self._commit([row])
-            except SQLAlchemyError as problem:
+            except Exception as problem:  # as above; whoever waits for the row is told
                 done.set_exception(problem)
             else:
                 done.set_result(None)

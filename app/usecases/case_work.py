@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.cases.rules import stages
 from app.cases.rules.facts import CaseAssigned, CaseClosed, ContactAttempted, Fact, NoteAdded
-from app.cases.rules.stages import Case, Outcome, Status
+from app.cases.rules.stages import AlreadyAccepted, Case, Outcome, Status
 from app.cases.store.records import ContactAttempt, Note
 from app.escalation.rules.ladder import ClockKind
 from app.identity.rules import Action, Role, Worker
@@ -42,7 +42,10 @@ class NotEligible(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Who asks for something, of which case; `id` is the device's own, to make repeating it safe."""
+    """Who asks for something, of which case; `id` is the device's own, to make repeating it safe.
+
+    `content` is what was asked: the same id with another content is another request.
+    """
 
     worker: Worker
     case_id: UUID
@@ -58,11 +61,17 @@ class Command:
         case = locked_case(uow, self.worker, self.case_id)
         if self.id is None:
             return case, True
-        fingerprint = uow.vault.index("command", f"{self.case_id}\x00{self.content}")
-        first = uow.records.first_time(self.id, self.worker.id, fingerprint, now)
+        first = uow.records.first_time(self.id, self.worker.id, self._fingerprint(uow), now)
         if first is None:
             raise IdConflict
         return case, first
+
+    def was_done(self, uow: UnitOfWork) -> bool:
+        """Whether this very request was carried out before, wherever its case is now."""
+        return self.id is not None and uow.records.repeated(self.id, self.worker.id, self._fingerprint(uow))
+
+    def _fingerprint(self, uow: UnitOfWork) -> bytes:
+        return uow.vault.index("command", f"{self.case_id}\x00{self.content}")
 
 
 def accept(uow: UnitOfWork, command: Command, *, now: datetime) -> Case:
@@ -73,7 +82,10 @@ def accept(uow: UnitOfWork, command: Command, *, now: datetime) -> Case:
     case, fresh = command.begin(uow, Action.WORK_CASES, now)
     if not fresh:
         return case
-    taken, facts = stages.accept(case, by=command.worker.id, now=now)
+    try:
+        taken, facts = stages.accept(case, by=command.worker.id, now=now)
+    except AlreadyAccepted as refusal:
+        raise _by_name(uow, case, refusal) from None
     if not facts:
         return case
     saved = _save(uow, replace(taken, overdue_since=None), facts, by=command.worker)
@@ -85,8 +97,12 @@ def accept(uow: UnitOfWork, command: Command, *, now: datetime) -> Case:
 def decline(uow: UnitOfWork, command: Command, *, reason: str, now: datetime) -> Case:
     """The case goes to the next eligible worker, or to the coordinator; it waits no longer for that.
 
+    It may leave the worker's sight with this; a repeat is answered all the same.
     Raises: NotFound, CaseIsClosed, NotOwner.
     """
+    gone = uow.cases.get(command.case_id, None) if command.was_done(uow) else None
+    if gone:
+        return gone
     case, fresh = command.begin(uow, Action.WORK_CASES, now)
     if not fresh:
         return case
@@ -117,10 +133,7 @@ def assign(uow: UnitOfWork, command: Command, to: CaseAssigned, *, now: datetime
     clocks.start(uow, saved, [ClockKind.ACCEPT], now=now)
     if saved.first_contact_at is None:
         clocks.keep_running(uow, saved, [ClockKind.FIRST_CONTACT], now=now)
-    takers = (
-        [saved.owner_id] if saved.owner_id else uow.identity.with_role(Role.DUTY_LEAD, saved.organisation_id)
-    )
-    alert(uow, takers, saved, key="staff.handed_over", purpose=Purpose.STAFF_ALERT, now=now)
+    _tell_takers(uow, saved, now=now)
     return saved
 
 
@@ -156,7 +169,7 @@ def add_contact_attempt(
     return attempt
 
 
-def set_status(
+def set_status(  # noqa: PLR0913 - the transaction and the time are two of them
     uow: UnitOfWork,
     command: Command,
     to: Status,
@@ -182,7 +195,7 @@ def close(uow: UnitOfWork, command: Command, closing: CaseClosed, *, now: dateti
     Raises: NotFound, OutcomeUnknown, CaseIsClosed.
     """
     if closing.outcome not in set(Outcome):
-        raise OutcomeUnknown(outcome=closing.outcome)
+        raise OutcomeUnknown
     case, fresh = command.begin(uow, Action.WORK_CASES, now)
     if not fresh:
         return case
@@ -205,6 +218,8 @@ def reopen(uow: UnitOfWork, command: Command, *, reason: str, now: datetime) -> 
     reopened, facts = stages.reopen(case, reason=reason, now=now)
     saved = _save(uow, reopened, facts, by=command.worker)
     clocks.start(uow, saved, [ClockKind.ACCEPT, ClockKind.FIRST_CONTACT], now=now)
+    if saved.owner_id != command.worker.id:
+        _tell_takers(uow, saved, now=now)
     return saved
 
 
@@ -229,12 +244,31 @@ def _eligible(uow: UnitOfWork, by: Worker, to: CaseAssigned) -> CaseAssigned:
         owner = uow.identity.worker(to.owner_id)
         if owner is None or not owner.may(Action.WORK_CASES) or owner.organisation_id is None:
             raise NotEligible
+        if organisation_id not in {None, owner.organisation_id}:
+            raise NotEligible
         organisation_id = owner.organisation_id
     if organisation_id not in {organisation.id for organisation in uow.identity.organisations()}:
         raise NotEligible
     if by.role is not Role.COORDINATOR and organisation_id != by.organisation_id:
         raise NotEligible
     return replace(to, organisation_id=organisation_id)
+
+
+def _tell_takers(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
+    """Alert whoever has to accept the case now: its owner, the duty leads of its queue, or coordinators."""
+    if case.owner_id:
+        takers = [case.owner_id]
+    elif case.organisation_id:
+        takers = uow.identity.with_role(Role.DUTY_LEAD, case.organisation_id)
+    else:
+        takers = uow.identity.with_role(Role.COORDINATOR, None)
+    alert(uow, takers, case, key="staff.handed_over", purpose=Purpose.STAFF_ALERT, now=now)
+
+
+def _by_name(uow: UnitOfWork, case: Case, refusal: AlreadyAccepted) -> AlreadyAccepted:
+    """The refusal with what the owner is called: whoever came second will want to talk to them."""
+    names = uow.identity.names([case.owner_id] if case.owner_id else [])
+    return AlreadyAccepted(**{**refusal.details, "owner": next(iter(names.values()), None)})
 
 
 def _own_id(command: Command) -> UUID:

@@ -1,12 +1,19 @@
 """Starting, stopping and restarting the clocks of a case."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from app.cases.rules.stages import Case, Queue
-from app.escalation.rules.ladder import ClockKind, PlannedTimer, Profile, first_timer, rearm_for_urgency
+from app.escalation.rules.calendar import Calendar
+from app.escalation.rules.ladder import (
+    ClockKind,
+    PlannedTimer,
+    Profile,
+    first_timer,
+    held_until,
+    rearm_for_urgency,
+)
 from app.usecases.unit_of_work import UnitOfWork
 
 ALL: Final = tuple(ClockKind)
@@ -27,7 +34,10 @@ def start(uow: UnitOfWork, case: Case, kinds: Iterable[ClockKind], *, now: datet
     wanted = tuple(kinds)
     uow.timers.disarm(case.id, wanted, now)
     profile, calendar = profile_of(uow, case), uow.rulebook.ladders.calendar
-    plans = [_held(first_timer(profile, calendar, kind=kind, base_at=now), case) for kind in wanted]
+    plans = [
+        _rested(first_timer(profile, calendar, kind=kind, base_at=now), case, profile, calendar)
+        for kind in wanted
+    ]
     uow.timers.arm([(case.id, case.version, plan) for plan in plans], now)
 
 
@@ -45,8 +55,9 @@ def stop(uow: UnitOfWork, case: Case, kinds: Iterable[ClockKind], *, now: dateti
 def adapt(uow: UnitOfWork, before: Case, after: Case, *, now: datetime) -> None:
     """Put the running clocks on the ladder of the case as it is now.
 
-    A stricter ladder restarts them and the earlier time holds; a milder one takes over from the
-    same beginning.
+    A stricter ladder restarts them and the earlier time holds, also where the case rested: what
+    grew more urgent does not wait for the day until which it was put on hold. A milder ladder
+    takes over from the same beginning.
     """
     old, new = profile_of(uow, before), profile_of(uow, after)
     if old == new:
@@ -54,16 +65,15 @@ def adapt(uow: UnitOfWork, before: Case, after: Case, *, now: datetime) -> None:
     calendar = uow.rulebook.ladders.calendar
     running = uow.timers.armed(after.id)
     raised = new.name < old.name
-    plans = [
-        _held(rearm_for_urgency(plan, new, calendar, now=now, raised=raised), after)
-        for plan in running.values()
-    ]
+    plans = [rearm_for_urgency(plan, new, calendar, now=now, raised=raised) for plan in running.values()]
+    if not raised:
+        plans = [_rested(plan, after, new, calendar) for plan in plans]
     uow.timers.disarm(after.id, running, now)
     uow.timers.arm([(after.id, after.version, plan) for plan in plans], now)
 
 
-def _held(plan: PlannedTimer, case: Case) -> PlannedTimer:
+def _rested(plan: PlannedTimer, case: Case, profile: Profile, calendar: Calendar) -> PlannedTimer:
     """A review waits for the day until which the case was put on hold."""
-    if plan.kind is ClockKind.REVIEW and case.hold_until and case.hold_until > plan.due_at:
-        return replace(plan, due_at=case.hold_until)
+    if plan.kind is ClockKind.REVIEW and case.hold_until:
+        return held_until(plan, profile, calendar, until=case.hold_until)
     return plan

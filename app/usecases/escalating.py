@@ -1,6 +1,7 @@
 """Firing the clocks that ran out: tell the next people, add them to the case, arm the next rung."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from uuid import UUID
@@ -16,9 +17,9 @@ from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
 
 
-def due_cases(uow: UnitOfWork, *, now: datetime, limit: int) -> list[UUID]:
-    """Up to `limit` cases that have clocks run out, the longest overdue first."""
-    return uow.timers.due(now, limit)
+def due_cases(uow: UnitOfWork, *, now: datetime, limit: int, but: Collection[UUID] = ()) -> list[UUID]:
+    """Up to `limit` cases, none of them in `but`, that have clocks run out, the longest overdue first."""
+    return uow.timers.due(now, limit, but)
 
 
 def fire(uow: UnitOfWork, case_ids: Sequence[UUID], *, now: datetime) -> int:
@@ -28,24 +29,27 @@ def fire(uow: UnitOfWork, case_ids: Sequence[UUID], *, now: datetime) -> int:
     and a clock whose case got its human in the meantime does nothing.
     """
     cases = {case.id: case for case in uow.cases.locked_many(case_ids)}
+    claimed = uow.timers.claim(cases, now)
     uow.rulebook.passed("timers.claimed")
-    fired = [
-        timer for timer in uow.timers.claim(cases, now) if is_unmet(cases[timer.case_id], timer.plan.kind)
-    ]
+    fired = [timer for timer in claimed if is_unmet(cases[timer.case_id], timer.plan.kind)]
     people = cache(lambda role, organisation: tuple(_people(uow, role, organisation)))
     plans = []
+    to_alert: dict[UUID, set[UUID]] = defaultdict(set)
     for timer in fired:
         case = cases[timer.case_id]
-        told = (
-            (case.owner_id,)
-            if timer.plan.to == "owner" and case.owner_id
-            else people(timer.plan.to, case.organisation_id)
-        )
+        owns = case.owner_id if timer.plan.to == "owner" else None
+        told = (owns,) if owns else people(timer.plan.to, case.organisation_id)
+        to_alert[case.id].update(told)
         _fire(uow, case, timer, told, now=now)
         following = next_timer(
             profile_of(uow, case), uow.rulebook.ladders.calendar, fired=timer.plan, now=now
         )
-        plans.append((case.id, case.version, following))
+        plans.append((case.id, case.version + 1, following))  # marking it as overdue makes a version
+    for case_id, told_ids in to_alert.items():
+        # Whoever stands on the rungs of two clocks is told of the case once, not twice in a minute.
+        alert(
+            uow, told_ids, cases[case_id], key="staff.escalation", purpose=Purpose.STAFF_ESCALATION, now=now
+        )
     uow.timers.arm(plans, now)
     uow.cases.mark_overdue([timer.case_id for timer in fired], now)
     uow.rulebook.passed("timers.changed")
@@ -70,7 +74,6 @@ def _fire(uow: UnitOfWork, case: Case, timer: Timer, told: tuple[UUID, ...], *, 
     uow.cases.add_helpers([(case.id, worker_id, plan.to) for worker_id in told], now)
     fact = EscalationFired(plan.kind, plan.rung, plan.to, plan.due_at, told)
     uow.tell(case.id, [fact], actor="timers")
-    alert(uow, told, case, key="staff.escalation", purpose=Purpose.STAFF_ESCALATION, now=now)
 
 
 def _people(uow: UnitOfWork, role: str, organisation_id: UUID | None) -> list[UUID]:

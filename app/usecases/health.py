@@ -7,10 +7,11 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.outbox.rules import Way
 from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
 
-LOOPS: Final = ("worker:reception", "worker:timers")
+_LOOPS: Final = ("reception", "timers", "expiry")
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
 
@@ -38,8 +39,14 @@ def readiness(office: Office, *, now: datetime) -> list[Check]:
 def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     """Whether the worker's loops were seen lately, and whether timers fire on time."""
     with office.look() as uow:
-        alive = uow.heartbeats.alive_since(LOOPS, now - _SEEN_WITHIN)
+        wanted = {f"worker:{name}" for name in (*_LOOPS, *_senders(uow.rulebook.ways))}
+        alive = uow.heartbeats.alive_since(wanted, now - _SEEN_WITHIN)
         late, oldest = uow.timers.lateness(now - _LATE)
-    missing = sorted(set(LOOPS) - alive)
+    missing = sorted(wanted - alive)
     yield Check("worker", not missing, f"not seen lately: {', '.join(missing)}" if missing else "seen lately")
     yield Check("timers", not late, f"{late} late, the oldest due at {oldest}" if late else "on time")
+
+
+def _senders(ways: Iterable[Way]) -> set[str]:
+    """The loops that hand texts to carriers; gateway phones, which have a country, fetch theirs."""
+    return {f"outbox-{way.carrier}" for way in ways if way.country is None}

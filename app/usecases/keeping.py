@@ -1,10 +1,12 @@
 """Cases that workers open and edit by hand: intake at a desk, corrections, members."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import CategoriesChanged, DetailsChanged, Fact
 from app.cases.rules.stages import Case
@@ -16,10 +18,13 @@ from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.kernel.urgency import Urgency
 from app.usecases import clocks
-from app.usecases.case_work import Command, IdConflict
+from app.usecases.case_work import IdConflict
 from app.usecases.opening import Draft, open_case
 from app.usecases.seeing import CaseView, locked_case, sight_of, views_of
 from app.usecases.unit_of_work import UnitOfWork
+
+HOME: Final = "KH"
+CLEARABLE: Final = frozenset({"destination_country", "summary"})
 
 
 class PreconditionFailed(Refusal):
@@ -46,7 +51,7 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is to be different; None leaves a field as it is, `cleared` empties fields by name."""
+    """What is to be different; None leaves a field as it is, `cleared` names CLEARABLE fields to empty."""
 
     categories: tuple[str, ...] | None = None
     destination_country: str | None = None
@@ -65,23 +70,27 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     """
     worker.must_be_allowed(Action.OPEN_CASES)
     uow.rulebook.must_know(intake.categories)
+    people = {person.id: person for person in intake.members}
     fingerprint = uow.vault.index("command", intake.content)
     first = uow.records.first_time(intake.id, worker.id, fingerprint, now)
     if first is None:
         raise IdConflict
     if not first:
         return views_of(uow, [locked_case(uow, worker, intake.id)])[0]
+    if uow.cases.get(intake.id, None):
+        raise IdConflict
+    _must_be_ours_to_name(uow, worker, [*people, *([intake.reporter.id] if intake.reporter else [])])
     if intake.reporter:
         uow.records.add_person(intake.reporter, now)
     draft = Draft(
         categories=intake.categories, urgency=Urgency.U4 if intake.categories else Urgency.U2,
-        language=intake.language, channel="worker", destination=intake.destination,
-        members=max(1, len(intake.members)), summary=intake.summary,
+        language=intake.language, channel="worker", destination=_destination(intake),
+        members=max(1, len(people)), summary=intake.summary,
         reporter_id=intake.reporter.id if intake.reporter else None, id=intake.id,
         within=worker.organisation_id, taker=worker.id if worker.role is Role.CASEWORKER else None,
     )  # fmt: skip
     case = open_case(uow, draft, actor=worker.id, now=now)
-    uow.records.add_members([Member(new_id(now), case.id, person) for person in intake.members], now)
+    uow.records.add_members([Member(new_id(now), case.id, person) for person in people.values()], now)
     if intake.phone:
         point = uow.intake.contact_point(intake.phone, language=intake.language, script=Script.KHMER, now=now)
         reporter_id = intake.reporter.id if intake.reporter else None
@@ -91,7 +100,7 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     return views_of(uow, [case])[0]
 
 
-def edit(
+def edit(  # noqa: PLR0913 - the transaction and the time are two of them
     uow: UnitOfWork, worker: Worker, case_id: UUID, change: Edit, *, seen: int | None, now: datetime
 ) -> CaseView:
     """The case with its fields edited; `seen` is the version that the worker was looking at.
@@ -118,15 +127,17 @@ def add_members(
 ) -> CaseView:
     """The case with more affected people. People whose id is there already stay as they are.
 
-    Raises: NotFound, NotAllowed, CaseIsClosed.
+    Raises: NotFound, NotAllowed, CaseIsClosed, IdConflict.
     """
     worker.must_be_allowed(Action.WORK_CASES)
     case = locked_case(uow, worker, case_id)
     case.must_be_open()
     known = {member.person.id for member in uow.records.members_of([case_id]).get(case_id, [])}
-    fresh = [Member(new_id(now), case_id, person) for person in people if person.id not in known]
-    if not fresh:
+    added = {person.id: person for person in people if person.id not in known}
+    if not added:
         return views_of(uow, [case])[0]
+    _must_be_ours_to_name(uow, worker, added)
+    fresh = [Member(new_id(now), case_id, person) for person in added.values()]
     uow.records.add_members(fresh, now)
     count = max(case.member_count, len(known) + len(fresh))
     saved = uow.cases.save(replace(case, member_count=count, updated_at=now))
@@ -143,6 +154,22 @@ def finish_task(uow: UnitOfWork, worker: Worker, task_id: UUID, *, now: datetime
         raise NotFound
     if task.done_at is None:
         uow.records.finish_task(task.id, by=worker.id, now=now)
+        uow.audit.record(Deed("task.done", str(worker.id), task.id, {"kind": task.kind}))
+
+
+def _must_be_ours_to_name(uow: UnitOfWork, worker: Worker, people: Iterable[UUID]) -> None:
+    """A person's id opens what is kept of them, so only people of cases in sight may be named by it.
+
+    Raises: IdConflict.
+    """
+    if uow.records.strangers(people, sight_of(worker)):
+        raise IdConflict
+
+
+def _destination(intake: Intake) -> str | None:
+    """Where the people are: as written down, else the country of the phone unless that is home."""
+    country = intake.phone.country if intake.phone else None
+    return intake.destination or (country if country != HOME else None)
 
 
 def _edited(
@@ -167,9 +194,7 @@ def _edited(
     fields: dict[str, str | None] = {
         name: value for name, value in plain.items() if value is not None and value != getattr(case, name)
     }
-    fields |= {
-        name: None for name in change.cleared & {"destination_country", "summary"} if getattr(case, name)
-    }
+    fields |= {name: None for name in change.cleared & CLEARABLE if getattr(case, name)}
     if fields:
         after = replace(after, **fields)  # type: ignore[arg-type]  # names and values come from `plain`
         facts.append(DetailsChanged(tuple(sorted(fields))))

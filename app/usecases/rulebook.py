@@ -56,6 +56,5 @@ class Rulebook:
 
     def must_know(self, categories: tuple[str, ...]) -> None:
         """Raises: CategoryUnknown."""
-        for name in categories:
-            if name not in self.floors:
-                raise CategoryUnknown(category=name)
+        if not set(categories) <= self.floors.keys():
+            raise CategoryUnknown

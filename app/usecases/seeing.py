@@ -7,12 +7,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.audit.rules import Deed
-from app.cases.rules.stages import Case, Sight
+from app.cases.rules.stages import Case, Sight, as_given_back
 from app.cases.store.cases import Wanted
 from app.cases.store.records import ContactAttempt, Member, Person, Task
 from app.cases.store.timeline import TimelineItem
 from app.escalation.store import Timer
-from app.identity.rules import Action, Role, Worker
+from app.identity.rules import Action, Organisation, Role, Worker
 from app.kernel.refusal import NotFound
 from app.usecases.unit_of_work import UnitOfWork
 
@@ -36,6 +36,15 @@ class Page:
     views: tuple[CaseView, ...]
     more: bool
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody who works here, what they are called, and how many open cases they have."""
+
+    worker: Worker
+    name: str
+    open_cases: int
 
 
 def sight_of(worker: Worker) -> Sight:
@@ -91,7 +100,7 @@ def see_tasks(
     return found[:limit], len(found) > limit
 
 
-def see_intake(
+def see_intake(  # noqa: PLR0913 - the transaction and the time are two of them
     uow: UnitOfWork, worker: Worker, *, state: str | None, channel: str | None, before: int | None, limit: int
 ) -> tuple[list[dict[str, Any]], bool]:
     """What came in, newest first: what belongs to this worker's cases, and what belongs to none."""
@@ -105,6 +114,21 @@ def see_intake(
             break
         before = page[-1]["number"]
     return found[:limit], len(found) > limit
+
+
+def see_colleagues(uow: UnitOfWork, worker: Worker) -> list[Colleague]:
+    """Whom this worker works with: their own organisation and the coordinators; coordinators, everyone."""
+    worker.must_be_allowed(Action.READ_CASES)
+    found = uow.identity.colleagues(worker.organisation_id)
+    names = uow.identity.names([colleague.id for colleague in found])
+    load = uow.cases.load({colleague.id: uow.rulebook.worker_limit for colleague in found}, {}).workers
+    return [Colleague(one, names[one.id], load.get(one.id, 0)) for one in found]
+
+
+def see_organisations(uow: UnitOfWork, worker: Worker) -> list[Organisation]:
+    """The organisations that take cases: no secret among those who refer to one another."""
+    worker.must_be_allowed(Action.READ_CASES)
+    return uow.identity.organisations()
 
 
 def _for_eyes(uow: UnitOfWork, worker: Worker, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -130,6 +154,17 @@ def views_of(uow: UnitOfWork, cases: Iterable[Case]) -> list[CaseView]:
         )
         for case in listed
     ]
+
+
+def view_for(uow: UnitOfWork, worker: Worker, case: Case) -> CaseView:
+    """What the worker who just did something to the case is shown of it.
+
+    One who declined it may see it no more: they are shown that they gave it back, and nothing of
+    what became of it.
+    """
+    if uow.cases.visible([case.id], sight_of(worker)):
+        return views_of(uow, [case])[0]
+    return CaseView(as_given_back(case), (), None, None)
 
 
 def _seen(uow: UnitOfWork, worker: Worker, case_id: UUID) -> Case:
@@ -172,6 +207,7 @@ def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, An
 __all__ = [
     "Case",
     "CaseView",
+    "Colleague",
     "ContactAttempt",
     "Page",
     "Person",
@@ -180,10 +216,13 @@ __all__ = [
     "list_cases",
     "locked_case",
     "see_case",
+    "see_colleagues",
     "see_intake",
+    "see_organisations",
     "see_tasks",
     "see_timeline",
     "see_timers",
     "sight_of",
+    "view_for",
     "views_of",
 ]

@@ -40,6 +40,7 @@ def record(uow: UnitOfWork, text: Text, sending: Sending, *, now: datetime) -> N
             uow.outbox.move(kept, State.SENDING, now, error_code=code, due_at=due_at)
         case GiveUp() as final:
             give_up(uow, kept, final, now=now)
+    uow.rulebook.passed("outbox.recorded")
 
 
 def offer(uow: UnitOfWork, gateway: str, *, now: datetime, limit: int) -> list[Text]:

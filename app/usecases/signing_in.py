@@ -34,15 +34,17 @@ def look_up(uow: UnitOfWork, username: str, *, now: datetime) -> Known:
     return Known(*found) if found else Known(None, None)
 
 
-def sign_in(
+def sign_in(  # noqa: PLR0913 - the transaction and the time are two of them
     uow: UnitOfWork, username: str, worker: Worker, device_id: str | None, *, minutes: int, now: datetime
 ) -> SignIn:
     """A new pair of tokens for a worker whose password was right.
 
-    A device that signs in again loses its older tokens. Raises: BadCredentials for who left.
+    A device that signs in again loses its older tokens. Raises: BadCredentials for who left, and
+    TooManyAttempts where others guessed at the name while this password was being checked.
     """
     if not worker.active:
         raise BadCredentials
+    uow.identity.attempts(username).must_be_open(now)
     uow.identity.save_attempts(username, Attempts())
     if device_id:
         uow.identity.revoke_all(worker.id, device_id, now)
@@ -52,7 +54,7 @@ def sign_in(
 
 def refuse(uow: UnitOfWork, username: str, *, now: datetime) -> None:
     """Remember a wrong password."""
-    uow.identity.save_attempts(username, uow.identity.attempts(username).after_failure(now))
+    uow.identity.save_attempts(username, uow.identity.locked_attempts(username, now).after_failure(now))
     uow.audit.record(Deed("sign_in.refused", "sign_in"))
 
 
@@ -100,3 +102,6 @@ def _new_pair(
     )  # fmt: skip
     uow.identity.add_sign_in(pair, now)
     return pair
+
+
+__all__ = ["Known", "SignIn", "holder", "look_up", "refresh", "refuse", "set_on_duty", "sign_in"]

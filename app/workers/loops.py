@@ -1,6 +1,7 @@
 """The loops that act by themselves: each does one step at a time, as often as there is something to do."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,17 +9,17 @@ from typing import Final
 
 import structlog
 from prometheus_client import Counter, Histogram
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.kernel.clock import Clock
-from app.kernel.refusal import Fault
 from app.usecases.unit_of_work import Office
+from app.workers.places import place_of
 
 _LOG = structlog.get_logger("worker")
 _STEPS = Counter("spean_worker_steps_total", "Steps of the worker's loops", ["loop", "result"])
 _SECONDS = Histogram("spean_worker_step_seconds", "Time of one step that did something", ["loop"])
 BEAT_EVERY: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = 30.0
+_STEPS_END_WITHIN: Final = timedelta(milliseconds=800)
 
 
 def heartbeat_name(loop: str) -> str:
@@ -53,10 +54,18 @@ class Worker:
             thread.start()
 
     def stop(self) -> None:
-        """Finish the steps at hand, then stop."""
+        """Finish the steps at hand, then stop, within a second.
+
+        A step that hangs, on a carrier that does not answer, is left as a crash would leave it: what
+        it did is undone or found again, and no server has to wait for a carrier before it may end.
+        """
         self._stop.set()
+        end = time.monotonic() + _STEPS_END_WITHIN.total_seconds()
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, end - time.monotonic()))
+        hanging = [thread.name for thread in self._threads if thread.is_alive()]
+        if hanging:
+            _LOG.warning("stopped_in_a_step", loops=hanging)
 
     def wait(self) -> None:
         """Come back when somebody stopped the worker."""
@@ -68,26 +77,22 @@ class Worker:
         while not self._stop.is_set():
             now = self.clock.now()
             try:
+                with _SECONDS.labels(loop.name).time():
+                    busy = loop.step(now)
+                # Only after a step that went well: a loop that fails again and again is not alive.
                 if beaten is None or now - beaten >= BEAT_EVERY:
                     self._beat(loop, now)
                     beaten = now
-                with _SECONDS.labels(loop.name).time():
-                    busy = loop.step(now)
-            except (
-                SQLAlchemyError,
-                Fault,
-                OSError,
-                RuntimeError,
-                ValueError,
-                LookupError,
-                TypeError,
-            ) as problem:
+            except Exception as problem:  # noqa: BLE001 - a loop that ends is a hotline that nobody hears
                 # The step was undone as a whole. What it worked on is still there for the next try;
-                # the names of the error's kind and place are logged, its words may hold anything.
+                # the error's kind and place are logged, its words may hold anything.
                 failures += 1
                 _STEPS.labels(loop.name, "failed").inc()
-                _LOG.error("step_failed", loop=loop.name, error=type(problem).__name__, failures=failures)
-                self._stop.wait(min(self.poll.total_seconds() * 2.0**failures, _LONGEST_PAUSE))
+                _LOG.error(
+                    "step_failed", loop=loop.name, error=type(problem).__name__, at=place_of(problem),
+                    failures=failures,
+                )  # fmt: skip
+                self._stop.wait(min(self.poll.total_seconds() * 2 ** min(failures, 20), _LONGEST_PAUSE))
                 continue
             failures = 0
             _STEPS.labels(loop.name, "busy" if busy else "idle").inc()

@@ -1,20 +1,24 @@
 """One step of each loop: reception, timers, outbox, and texts whose time is over."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
 from app.usecases import deliveries, escalating, reception, sending
 from app.usecases.unit_of_work import Office
+from app.workers.places import place_of
 
 _LOG = structlog.get_logger("worker")
 _TIMERS_AT_ONCE: Final = 200
-_TEXTS_AT_ONCE: Final = 10
+_LONGEST_REST: Final = timedelta(minutes=1)
+# The database itself is at fault, and no case: the loop waits and tries all of them again.
+_DATABASE: Final = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True)
@@ -38,40 +42,67 @@ class Reception:
         except Exception as problem:  # whatever is wrong with one arrival, it must not block the rest
             if arrival is None:
                 raise
-            _LOG.error("arrival_not_taken", arrival=str(arrival.id), error=type(problem).__name__)
+            _LOG.error(
+                "arrival_not_taken", arrival=str(arrival.id), error=type(problem).__name__,
+                at=place_of(problem),
+            )  # fmt: skip
             with self.office.work(now) as uow:
                 reception.put_back(uow, arrival, problem=type(problem).__name__, now=now)
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A case whose clocks could not be fired is left alone until then; `tries` counts how often that was."""
+
+    until: datetime
+    tries: int
+
+
 @dataclass(frozen=True)
 class Timers:
-    """Fires what is due."""
+    """Fires what is due. `resting` holds the cases that cannot be handled at present."""
 
     office: Office
     at_once: int = _TIMERS_AT_ONCE
+    resting: dict[UUID, Rest] = field(default_factory=dict)
 
     def step(self, now: datetime) -> bool:
-        """Fire the clocks of some cases; one case that cannot be handled does not hold up the others."""
+        """Fire the clocks of some cases; one case that cannot be handled does not hold up the others.
+
+        Such a case is tried again after a second, two, four, up to a minute; readiness tells of it.
+        """
+        resting = [case_id for case_id, rest in self.resting.items() if now < rest.until]
         with self.office.look() as uow:
-            due = escalating.due_cases(uow, now=now, limit=self.at_once)
+            due = escalating.due_cases(uow, now=now, limit=self.at_once, but=resting)
         if not due:
             return False
         try:
-            return self._fire(due, now)
-        except Exception as problem:
-            if len(due) == 1:
-                raise
-            _LOG.error("batch_of_timers_failed", error=type(problem).__name__)
-            return self._one_by_one(due, now)
-
-    def _one_by_one(self, due: list[UUID], now: datetime) -> bool:
-        fired = False
+            fired = self._fire(due, now)
+        except _DATABASE:
+            raise
+        except Exception as problem:  # noqa: BLE001 - the batch was undone; each case is tried alone
+            _LOG.error("batch_of_timers_failed", cases=len(due), error=type(problem).__name__)
+            return any([self._fire_alone(case_id, now) for case_id in due])  # noqa: C419 - each is tried
         for case_id in due:
-            try:
-                fired = self._fire([case_id], now) or fired
-            except Exception as problem:
-                _LOG.error("timers_failed", case=str(case_id), error=type(problem).__name__)
+            self.resting.pop(case_id, None)
+        return fired
+
+    def _fire_alone(self, case_id: UUID, now: datetime) -> bool:
+        try:
+            fired = self._fire([case_id], now)
+        except _DATABASE:
+            raise
+        except Exception as problem:  # noqa: BLE001 - undone too, and it must not hold up the others
+            tries = self.resting[case_id].tries + 1 if case_id in self.resting else 1
+            rest = min(timedelta(seconds=2 ** min(tries - 1, 10)), _LONGEST_REST)
+            self.resting[case_id] = Rest(now + rest, tries)
+            _LOG.error(
+                "timers_failed", case=str(case_id), error=type(problem).__name__, at=place_of(problem),
+                tries=tries,
+            )  # fmt: skip
+            return False
+        self.resting.pop(case_id, None)
         return fired
 
     def _fire(self, case_ids: list[UUID], now: datetime) -> bool:
@@ -81,19 +112,23 @@ class Timers:
 
 @dataclass(frozen=True)
 class Outbox:
-    """Hands what waits to one carrier. Nothing is sent while a transaction is open."""
+    """Hands what waits to one carrier. Nothing is sent while a transaction is open.
+
+    One text is leased at a time: a carrier that is slow with one must not use up the lease of others,
+    which another worker would then send as well.
+    """
 
     office: Office
     carrier: Carrier
     clock: Clock
 
     def step(self, now: datetime) -> bool:
-        """Lease a few texts, hand each over, and write down what became of it."""
+        """Lease a text, hand it over, and write down what became of it."""
         with self.office.look() as uow:
             if not sending.anything_due(uow, self.carrier.name, now=now):
                 return False
         with self.office.work(now) as uow:
-            texts = sending.lease(uow, self.carrier.name, now=now, limit=_TEXTS_AT_ONCE)
+            texts = sending.lease(uow, self.carrier.name, now=now, limit=1)
         for text in texts:
             answer = self.carrier.send(text)
             self.office.rulebook.passed("outbox.sent")

@@ -4,8 +4,10 @@ import logging
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +54,7 @@ EXAMPLES: dict[type, object] = {
 # Says that it is there, waits for the word, migrates.
 MIGRATE = """
 import sys
+import threading
 from app.store.database import Database
 from app.store.migrations import upgrade
 database = Database(sys.argv[1])
@@ -400,3 +403,17 @@ def test_a_database_from_a_newer_program_is_not_at_head(
     upgrade(database, folder)
     assert is_at_head(database, folder)
     assert not is_at_head(database)
+
+
+@pytest.mark.skipif(ENGINE != "sqlite", reason="Only a SQLite file is busy while another opens it.")
+def test_a_new_file_that_another_process_is_opening_is_waited_for(database: Database) -> None:
+    other = sqlite3.connect(str(database.url.database), isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, other.rollback)
+    done.start()
+    try:
+        upgrade(database)
+    finally:
+        done.join()
+        other.close()
+    assert is_at_head(database)

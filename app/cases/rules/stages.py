@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -66,6 +66,10 @@ class Outcome(StrEnum):
     WAGES_RECOVERED = "wages_recovered"
 
 
+# The clock of review rests while a case is on hold: for ever, it would be a case that nobody looks at.
+# Ours to choose; long enough for a season at sea.
+LONGEST_HOLD: Final = timedelta(days=90)
+
 # Which stage a worker may set by hand from which; accepting, closing and reopening have their own doors.
 _BY_HAND: Final[Mapping[Status, frozenset[Status]]] = {
     Status.ACCEPTED: frozenset({Status.IN_PROGRESS, Status.ON_HOLD, Status.RESOLVED}),
@@ -76,9 +80,10 @@ _BY_HAND: Final[Mapping[Status, frozenset[Status]]] = {
 
 
 class AlreadyAccepted(Refusal):
-    """Another worker has it; `owner` says who."""
+    """Another worker has it; `owner_id` says who, and `owner` what they are called."""
 
     code = "case.already_accepted"
+    told = ("owner", "owner_id")
 
 
 class CaseIsClosed(Refusal):
@@ -97,6 +102,13 @@ class BadStatus(Refusal):
     """A case does not go from the one stage to the other."""
 
     code = "case.bad_status"
+
+
+class BadHold(Refusal):
+    """A case is put on hold until a day to come that is not too far away."""
+
+    code = "case.bad_hold"
+    status = 422
 
 
 class NotOwner(Refusal):
@@ -169,6 +181,7 @@ def route(case: Case, routed: CaseRouted, *, now: datetime) -> Step:
         queue=queue,
         status=status,
         accepted_at=None,
+        hold_until=None,
         updated_at=now,
     )
     return moved, [replace(routed, queue=queue)]
@@ -183,7 +196,7 @@ def accept(case: Case, *, by: UUID, now: datetime) -> Step:
     if case.accepted_at is not None:
         if case.owner_id == by:
             return case, []
-        raise AlreadyAccepted(owner=str(case.owner_id))
+        raise AlreadyAccepted(owner=str(case.owner_id), owner_id=str(case.owner_id))
     taken = replace(case, owner_id=by, queue=None, status=Status.ACCEPTED, accepted_at=now, updated_at=now)
     return taken, [CaseAccepted(by)]
 
@@ -197,9 +210,33 @@ def decline(case: Case, *, by: UUID, reason: str, now: datetime) -> Step:
     if case.owner_id != by:
         raise NotOwner
     given_back = replace(
-        case, owner_id=None, queue=Queue.ORGANISATION, status=Status.TRIAGED, accepted_at=None, updated_at=now
-    )
+        case, owner_id=None, queue=Queue.ORGANISATION, status=Status.TRIAGED, accepted_at=None, hold_until=None,
+        updated_at=now,
+    )  # fmt: skip
     return given_back, [CaseDeclined(by, reason)]
+
+
+def as_given_back(case: Case) -> Case:
+    """What is left to show of a case to whoever declined it, once it is with another organisation."""
+    return replace(
+        case,
+        organisation_id=None,
+        owner_id=None,
+        queue=Queue.ORGANISATION,
+        status=Status.TRIAGED,
+        reporter_id=None,
+        summary=None,
+        reasons=(),
+        accepted_at=None,
+        first_contact_at=None,
+        closed_at=None,
+        hold_until=None,
+        outcome=None,
+        client_informed=None,
+        overdue_since=None,
+        updated_at=case.opened_at,
+        version=1,
+    )
 
 
 def assign(case: Case, to: CaseAssigned, *, now: datetime) -> Step:
@@ -215,6 +252,7 @@ def assign(case: Case, to: CaseAssigned, *, now: datetime) -> Step:
         queue=None if to.owner_id else Queue.ORGANISATION,
         status=Status.ASSIGNED if to.owner_id else Status.TRIAGED,
         accepted_at=None,
+        hold_until=None,
         updated_at=now,
     )
     return moved, [to]
@@ -234,14 +272,16 @@ def change_status(
 ) -> Step:
     """Move the case by hand. Setting the stage that it already has changes nothing.
 
-    Raises: CaseIsClosed, BadStatus.
+    Raises: CaseIsClosed, BadStatus, BadHold.
     """
     case.must_be_open()
-    if case.status is to and case.hold_until == until:
+    hold_until = until if to is Status.ON_HOLD else None
+    if case.status is to and case.hold_until == hold_until:
         return case, []
     if to not in _BY_HAND.get(case.status, frozenset()) and case.status is not to:
         raise BadStatus(status=case.status, to=to)
-    hold_until = until if to is Status.ON_HOLD else None
+    if hold_until and not now < hold_until <= now + LONGEST_HOLD:
+        raise BadHold(days=LONGEST_HOLD.days)
     moved = replace(case, status=to, hold_until=hold_until, updated_at=now)
     return moved, [StatusChanged(case.status, to, hold_until, reason)]
 

@@ -8,10 +8,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
+    Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -27,6 +30,7 @@ from sqlalchemy import (
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
 from app.cases.tables import case_categories, case_phones, cases, declines, helpers
 from app.crypto.vault import Place, Vault
+from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
 from app.store.rows import insert_new
@@ -207,15 +211,15 @@ class CaseStore:
         number of cases.
         """
         return Load(
-            organisations={
-                id_: self._open_up_to(cases.c.organisation_id, id_, top) for id_, top in capacities.items()
-            },
-            workers={id_: self._open_up_to(cases.c.owner_id, id_, top) for id_, top in limits.items()},
+            organisations=self._counted(_OPEN_OF_ORGANISATIONS, capacities),
+            workers=self._counted(_OPEN_OF_WORKERS, limits),
         )
 
-    def _open_up_to(self, column: Any, id_: UUID, top: int) -> int:  # noqa: ANN401 - a column
-        some = select(cases.c.id).where(column == id_, cases.c.closed_at.is_(None)).limit(top).subquery()
-        return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
+    def _counted(self, statement: Select[Any], limits: Mapping[UUID, int]) -> dict[UUID, int]:
+        if not limits:
+            return {}
+        values = {"ids": list(limits), "top": max(limits.values())}
+        return {row.id: row.open_cases for row in self._connection.execute(statement, values)}
 
     def _filtered(self, asked: Select[Any], wanted: Wanted, sight: Sight | None) -> Select[Any]:
         asked = asked.where(seen_by(sight))
@@ -292,8 +296,29 @@ def seen_by(sight: Sight | None) -> Any:  # noqa: ANN401 - SQL expression
     if not sight.coordinates:
         return cases.c.organisation_id == sight.organisation_id
     helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
-    return or_(cases.c.queue == Queue.COORDINATOR, cases.c.id.in_(helped))
+    return or_(
+        cases.c.queue == Queue.COORDINATOR, cases.c.owner_id == sight.worker_id, cases.c.id.in_(helped)
+    )
 
 
 def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:
     return literal(after[0], cases.c.opened_at.type), literal(after[1], cases.c.id.type)
+
+
+def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[Any]:
+    """For each of `ids`, its open cases, none counted beyond `top`."""
+    some = (
+        select(cases.c.id)
+        .where(column == owners.c.id, cases.c.closed_at.is_(None))
+        .limit(bindparam("top"))
+        .correlate(owners)
+        .subquery()
+    )
+    counted = select(func.count()).select_from(some).correlate(owners).scalar_subquery()
+    return select(owners.c.id, counted.label("open_cases")).where(
+        owners.c.id.in_(bindparam("ids", expanding=True))
+    )
+
+
+_OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
+_OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)

@@ -93,8 +93,21 @@ class RecordStore:
             "id": person.id, "name": self._sealed(person.name, "person", person.id, "name"),
             "phone": self._sealed(person.phone.e164 if person.phone else None, "person", person.id, "phone"),
             "phone_index": self._vault.index("phone", person.phone.e164) if person.phone else None,
-            "sex": person.sex, "birth_date": person.birth_date, "language": person.language, "created_at": now,
+            "sex": person.sex, "birth_date": person.birth_date, "language": person.language,
+            "created_at": now,
         })  # fmt: skip
+
+    def strangers(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
+        """Those of the people who are there already, but in no case that these eyes may see."""
+        wanted = list(ids)
+        in_cases = select(members.c.person_id).join(cases, cases.c.id == members.c.case_id)
+        reporting = select(cases.c.reporter_id).where(cases.c.reporter_id.in_(wanted), seen_by(sight))
+        asked = select(persons.c.id).where(
+            persons.c.id.in_(wanted),
+            persons.c.id.not_in(in_cases.where(members.c.person_id.in_(wanted), seen_by(sight))),
+            persons.c.id.not_in(reporting),
+        )
+        return frozenset(self._connection.execute(asked).scalars())
 
     def add_members(self, added: Iterable[Member], now: datetime) -> None:
         """Keep members and the people they are."""
@@ -133,8 +146,8 @@ class RecordStore:
     def add_note(self, note: Note) -> None:
         """Keep a note. Notes are only ever added."""
         self._connection.execute(insert(notes).values(
-            id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted, at=note.at,
-            text=self._vault.seal(note.text, Place("note", note.id, "text")),
+            id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted,
+            at=note.at, text=self._vault.seal(note.text, Place("note", note.id, "text")),
         ))  # fmt: skip
 
     def notes(self, ids: Iterable[UUID]) -> dict[UUID, Note]:
@@ -146,7 +159,8 @@ class RecordStore:
         """Keep a contact attempt."""
         self._connection.execute(insert(contact_attempts).values(
             id=attempt.id, case_id=attempt.case_id, author_id=attempt.author_id, channel=attempt.channel,
-            outcome=attempt.outcome, note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"), at=attempt.at,
+            outcome=attempt.outcome, at=attempt.at,
+            note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"),
         ))  # fmt: skip
 
     def contact_attempts(self, ids: Iterable[UUID]) -> dict[UUID, ContactAttempt]:
@@ -188,8 +202,12 @@ class RecordStore:
         values = {"id": command_id, "worker_id": worker_id, "fingerprint": fingerprint, "at": now}
         if insert_new(self._connection, commands, values):
             return True
-        kept = self._connection.execute(select(commands).where(commands.c.id == command_id)).one()
-        return False if (kept.worker_id, bytes(kept.fingerprint)) == (worker_id, fingerprint) else None
+        return False if self.repeated(command_id, worker_id, fingerprint) else None
+
+    def repeated(self, command_id: UUID, worker_id: UUID, fingerprint: bytes) -> bool:
+        """Whether this worker made this very request before."""
+        kept = self._connection.execute(select(commands).where(commands.c.id == command_id)).one_or_none()
+        return kept is not None and (kept.worker_id, bytes(kept.fingerprint)) == (worker_id, fingerprint)
 
     def _sealed(self, plain: str | None, table: str, row: UUID, field: str) -> bytes | None:
         return self._vault.seal(plain, Place(table, row, field)) if plain else None

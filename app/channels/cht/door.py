@@ -86,7 +86,7 @@ def _credentials(request: Request) -> tuple[str, str]:
         name, _, password = base64.b64decode(encoded, validate=True).decode("latin-1").partition(":")
     except (binascii.Error, ValueError):
         return "", ""
-    return name, password
+    return (name, password) if name.isprintable() else ("", "")
 
 
 def _unpacked(request: Request, body: bytes) -> bytes:
@@ -98,8 +98,10 @@ def _unpacked(request: Request, body: bytes) -> bytes:
         unpacked = unpacker.decompress(body, _UNPACKED_LIMIT_BYTES)
     except zlib.error:
         raise reading.NotTheProtocol("the body is not gzip") from None
-    if unpacker.unconsumed_tail:
+    if len(unpacked) == _UNPACKED_LIMIT_BYTES:
         raise BodyTooLarge
+    if not unpacker.eof:
+        raise reading.NotTheProtocol("the body ends too early")
     return unpacked
 
 

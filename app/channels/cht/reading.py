@@ -1,6 +1,5 @@
 """The messages of the cht-gateway protocol: what a phone tells us, and what we answer."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from app.channels.cht.pieces import pieces, understood
 from app.intake.rules.incoming import Arrival, IncomingText, Unreadable
 from app.outbox.rules import Report, State, Text
 
@@ -31,9 +31,9 @@ class NotTheProtocol(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What a phone brought: texts it received, verbatim, and news of texts that we gave it."""
+    """What a phone brought: texts it received, byte for byte, and news of texts that we gave it."""
 
-    items: tuple[object, ...]
+    items: tuple[bytes, ...]
     updates: tuple[tuple[UUID, Report], ...]
 
 
@@ -42,42 +42,44 @@ def parse(body: bytes) -> Poll:
 
     Raises: NotTheProtocol.
     """
+    body = body.strip() or b"{}"
     try:
-        # The standard library's reader takes half an emoji, which phones send and stricter readers refuse.
-        given = json.loads(body.decode("utf-8", "replace") or "{}")
-    except (ValueError, RecursionError):
+        given = understood(body)
+    except ValueError:
         raise NotTheProtocol("the body is not JSON") from None
     if not isinstance(given, dict):
         raise NotTheProtocol("the body is not a JSON object")
-    return Poll(_listed(given, "messages"), tuple(_updates(_listed(given, "updates"))))
+    items = pieces(body, "messages") if _listed(given, "messages") else ()
+    return Poll(items, tuple(_updates(_listed(given, "updates"))))
 
 
-def arrival(gateway: str, item: object) -> Arrival:
-    """One received text as it goes into the inbox, whatever its form; reception finds out what it is."""
-    raw = json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass")
+def arrival(gateway: str, raw: bytes) -> Arrival:
+    """One received text as it goes into the inbox, whatever its form; reception finds out what it is.
+
+    One that the phone gave no id has its content for a name: the phone repeats it until we answer.
+    """
+    item = understood(raw)
     fields = item if isinstance(item, dict) else {}
-    item_id, sender = fields.get("id"), fields.get("from")
-    known = isinstance(item_id, (str, int)) and str(item_id).strip()
-    carrier_id = str(item_id) if known else f"unnamed-{sha256(raw).hexdigest()}"
-    return Arrival(CARRIER, gateway, carrier_id[:200], "text", str(sender or ""), raw)
+    carrier_id = _word(fields.get("id")) or f"unnamed-{sha256(raw).hexdigest()}"
+    return Arrival(CARRIER, gateway, carrier_id, "text", _word(fields.get("from")) or "", raw)
 
 
 def reader(countries: Mapping[str, str]) -> Callable[[bytes, str], IncomingText]:
     """What reads received texts, given the country of each gateway's SIM."""
 
     def read(raw: bytes, gateway: str) -> IncomingText:
-        """The meaning of one received text. Raises: Unreadable."""
-        item = json.loads(raw.decode("utf-8", "surrogatepass"))
+        """The meaning of one received text; who sent it may be missing. Raises: Unreadable."""
+        item = understood(raw)
         if not isinstance(item, dict):
             raise Unreadable("item")
         sender, content = item.get("from"), item.get("content")
-        if not isinstance(sender, (str, int)):
+        if sender is not None and _word(sender) is None and sender != "":
             raise Unreadable("from")
         if not isinstance(content, str):
             raise Unreadable("content")
         return IncomingText(
-            sender=str(sender), via=gateway, body=content.replace("\x00", ""),
-            region=countries.get(gateway), claimed_at=_moment(item.get("sms_sent")),
+            sender=_word(sender) or "", via=gateway, body=content, region=countries.get(gateway),
+            claimed_at=_moment(item.get("sms_sent")) or _moment(item.get("sms_received")),
         )  # fmt: skip
 
     return read
@@ -105,15 +107,22 @@ def _updates(items: tuple[object, ...]) -> list[tuple[UUID, Report]]:
     for item in items:
         if not isinstance(item, dict):
             continue
-        state = _STATES.get(str(item.get("status")).upper())
+        state = _STATES.get((_word(item.get("status")) or "").upper())
         try:
-            text_id = UUID(str(item.get("id")))
+            text_id = UUID(_word(item.get("id")) or "")
         except ValueError:
             continue
         if state is not None:
             reason = "gateway_failed" if state is State.FAILED else None
             found.append((text_id, Report(state, reason)))
     return found
+
+
+def _word(value: object) -> str | None:
+    """A text, or a number in its place, with something in it."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value) if str(value).strip() else None
 
 
 def _moment(millis: object) -> datetime | None:

@@ -1,9 +1,10 @@
 """Ladders: which clocks a case runs on, who is told when one runs out, and when the next is told."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from typing import Final
 
 from app.escalation.rules.calendar import Calendar, Span
@@ -135,10 +136,14 @@ def next_timer(profile: Profile, calendar: Calendar, *, fired: PlannedTimer, now
 
     The last rung comes again every `repeat_last`, counted from the time at which it was due.
     Repeats that lie in the past are passed over in one step: a server that was down speaks once.
-    Rungs are never passed over, for each tells another person.
+    Rungs are never passed over, for each tells another person. A rung that was due late, because
+    its case rested, pushes those above it back: each person has their time to act.
     """
     if fired.rung < len(profile.rungs):
-        return _planned(profile, calendar, kind=fired.kind, rung=fired.rung + 1, base_at=fired.base_at)
+        following = _planned(profile, calendar, kind=fired.kind, rung=fired.rung + 1, base_at=fired.base_at)
+        below, above = _reached(profile, calendar, rung=fired.rung + 1, base_at=fired.base_at)[-2:]
+        spaced = profile.add_gap(calendar, fired.due_at, (below, above))
+        return replace(following, due_at=max(following.due_at, spaced))
     due_at = _first_repeat_after(profile, calendar, due_at=fired.due_at, now=now)
     last = len(profile.rungs)
     return PlannedTimer(fired.kind, last, profile.rungs[-1].to, due_at, fired.base_at)
@@ -164,6 +169,11 @@ def rearm_for_urgency(
     return PlannedTimer(old.kind, old.rung, old.to, old.due_at, now)
 
 
+def held_until(plan: PlannedTimer, profile: Profile, calendar: Calendar, *, until: datetime) -> PlannedTimer:
+    """The timer, due not before `until`; an office's clock waits for the office to open then."""
+    return replace(plan, due_at=max(plan.due_at, until if profile.always else calendar.next_open(until)))
+
+
 def promised_at(profile: Profile, calendar: Calendar, *, kind: ClockKind, base_at: datetime) -> datetime:
     """By when the thing should have been done: what a breach is measured against, in aware UTC."""
     spans = {
@@ -177,14 +187,20 @@ def promised_at(profile: Profile, calendar: Calendar, *, kind: ClockKind, base_a
 def _planned(
     profile: Profile, calendar: Calendar, *, kind: ClockKind, rung: int, base_at: datetime
 ) -> PlannedTimer:
-    # Days and business days can change places around a holiday; a rung never comes before the
-    # one below it, whatever the calendar does.
-    reached = [profile.add(calendar, base_at, step.after) for step in profile.rungs[:rung]]
-    due_at = max(reached)
+    reached = _reached(profile, calendar, rung=rung, base_at=base_at)
+    due_at = reached[-1]
     if kind is not ClockKind.ACCEPT:
         promised = promised_at(profile, calendar, kind=kind, base_at=base_at)
         due_at = profile.add_gap(calendar, promised, (reached[0], due_at))
     return PlannedTimer(kind, rung, profile.rungs[rung - 1].to, due_at, base_at)
+
+
+def _reached(profile: Profile, calendar: Calendar, *, rung: int, base_at: datetime) -> list[datetime]:
+    """When each rung up to this one is reached on a ladder that begins at `base_at`."""
+    # Days and business days can change places around a holiday; a rung never comes before the
+    # one below it, whatever the calendar does.
+    reached = (profile.add(calendar, base_at, step.after) for step in profile.rungs[:rung])
+    return list(accumulate(reached, max))
 
 
 def _first_repeat_after(profile: Profile, calendar: Calendar, *, due_at: datetime, now: datetime) -> datetime:

@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
+from typing import Final
 
 from app.outbox.rules import Report
+
+_LONGEST_ID: Final = 200
 
 
 class Unreadable(ValueError):
@@ -46,6 +50,22 @@ class IncomingReport:
 
     carrier_id: str
     report: Report
+
+
+def kept_id(carrier_id: str) -> str:
+    """The id under which an arrival is kept: as it came, or its digest where no column holds it.
+
+    Ids of 10,000 characters, with a NUL or half an emoji in them, differ afterwards as before.
+    """
+    if len(carrier_id) <= _LONGEST_ID and carrier_id.isprintable() and carrier_id.strip():
+        return carrier_id
+    return f"sha256-{sha256(carrier_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def kept_words(text: str) -> str:
+    """The words as they came, but for what no database or answer can hold: NUL, and half a character."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\x00", "")
 
 
 Reader = Callable[[bytes, str], IncomingText | IncomingReport]

@@ -112,7 +112,7 @@ def _in_order(phrases: list[Pattern]) -> list[Pattern]:
     done: list[Pattern] = []
     while waiting:
         names = {phrase.id for phrase in waiting}
-        ready = [p for p in waiting if not any(word in names for words in p.words for word in words)]
+        ready = [p for p in waiting if not any(word in names - {p.id} for words in (*p.words, p.without) for word in words)]
         if not ready:
             return done + waiting
         done.extend(ready)

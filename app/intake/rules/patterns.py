@@ -9,6 +9,9 @@ from app.intake.rules.lexicon import Pattern
 from app.intake.rules.scanning import Hit
 
 _MOST_PER_GROUP: Final = 24
+# A denial directly before a word takes it back. These groups say "not" and nothing else.
+_DENIALS: Final = frozenset({"not"})
+_DENIED_WITHIN: Final = 2  # characters
 _MOST_NEXT: Final = 3
 _SLACK: Final = 2  # characters that a word may reach into its neighbour, as joined romanised words do
 
@@ -60,7 +63,24 @@ def grow(index: Index, phrases: Iterable[Pattern]) -> None:
     """Add to the index every phrase that its words make, in the order of the phrases."""
     for phrase in phrases:
         for match in find(index, phrase):
+            if is_denied(match, index):
+                continue
             index.add(Hit(phrase.id, match.start, match.end, match.weight))
+
+
+def is_denied(match: Match, index: Index) -> bool:
+    """Whether the text says that this did not happen: `my boss never hits`."""
+    denials = index.any_of(_DENIALS)
+    return any(
+        0 <= part.start - denial.end <= _DENIED_WITHIN and not _holds(match, denial)
+        for part in match.parts
+        for denial in denials
+    )
+
+
+def _holds(match: Match, denial: Hit) -> bool:
+    """Whether the denial is itself a part of what was found: `does not pay`."""
+    return any(part.start < denial.end and denial.start < part.end for part in match.parts)
 
 
 def find(index: Index, pattern: Pattern) -> list[Match]:

@@ -68,6 +68,7 @@ _AGE: Final = re.compile(
     rf"(?:{_any('អាយុ ayu aayu ayo age aged อายุ umur berumur')})[ :]*(?:{_any('ទើប តែ only បាន ត្រឹម ទើបតែ just')})?[ ]*({_NUMBER})"
     rf"|({_NUMBER})[ -]*(?:years?|yrs?|yo|y/o)[ -]*(?:old)?[ ]*(?:old|girl|boy)"
     rf"|({_NUMBER})[ -]*yo(?![a-z])"
+    r"|(?<![a-z])(?:i am|im|she is|he is|she|he|only) (\d{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
 )
 
 

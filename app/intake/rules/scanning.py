@@ -57,10 +57,13 @@ class View:
     language: Language
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where `start:end` of the loose key stands in the raw text."""
+        """Where `start:end` of the loose key stands in the raw text, up to the end of its last cluster."""
         if start >= end:
             return (0, 0)
-        return self.starts[start], max(self.ends[start:end])
+        last = max(self.ends[start:end])
+        while last < len(self.raw) and self.raw[last] in _DEPENDENT:
+            last += 1
+        return self.starts[start], last
 
 
 def view(text: str, tries: Tries) -> View:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.intake.rules import quantities
-from app.intake.rules.context import asks_in_general, is_denied
+from app.intake.rules.context import asks_in_general
 from app.intake.rules.lexicon import Lexicon, Pattern
-from app.intake.rules.patterns import Index, Match, find, grow
+from app.intake.rules.patterns import Index, Match, find, grow, is_denied
 from app.intake.rules.places import destination
 from app.intake.rules.scanning import Hit, View, scan, view
 from app.kernel.language import Language, Script

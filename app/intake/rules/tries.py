@@ -16,9 +16,10 @@ TOKEN: Final = re.compile(r"[a-z][a-z']*|[0-9]+|\$")
 FUZZY_FROM: Final = 6  # letters; below this one wrong letter makes another word too often
 # The signs that people leave out or swap most, which carry no word apart here: shifters, samyok,
 # toandakhiat and their like. Bantoc stays (ចង់ is not ចង) but for the rhyme with AA, where it is
-# often left out and never decides. The four vowels I are heard and typed alike.
+# often left out and never decides. Long and short I, and long and short Y, are typed alike
+# (but not I and Y: មិន is "not", ម៉ឺន ten thousand).
 _LOOSE: Final = {ord(sign): None for sign in "\u17c9\u17ca\u17cc\u17cd\u17ce\u17cf\u17d0\u17d1\u17d7"} | {
-    ord("\u17b8"): "\u17b7", ord("\u17b9"): "\u17b7", ord("\u17ba"): "\u17b7",
+    ord("\u17b8"): "\u17b7", ord("\u17ba"): "\u17b9",
 }  # fmt: skip
 BANTOC: Final = re.compile("(?<=\u17b6[\u1780-\u17a2])\u17cb")
 
