@@ -1,4 +1,4 @@
-"""${message.rstrip(".")}."""
+"""${message[:1].upper() + message[1:].rstrip(".")}."""
 
 % if "sa." in (upgrades or "") + (downgrades or ""):
 import sqlalchemy as sa
@@ -6,6 +6,9 @@ import sqlalchemy as sa
 % for line in sorted((imports or "").splitlines()):
 ${line}
 % endfor
+% if "sa." in (upgrades or "") + (downgrades or "") or imports:
+
+% endif
 from alembic import op
 
 revision = ${repr(up_revision)}

@@ -12,6 +12,8 @@ from app.channels.console import carrier as console
 from app.channels.twilio import reading as twilio
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
+from app.channels.twilio.reconciler import Reconciler
+from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.configuration import Configuration, load_configuration
@@ -19,6 +21,7 @@ from app.crypto.keyring import KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
+from app.identity.rules import TooManyAttempts
 from app.intake.rules.incoming import Arrival
 from app.intake.rules.lexicon import Lexicon, load_lexicon
 from app.intake.store import inbox_values
@@ -98,12 +101,26 @@ class Application:
             Loop("expiry", Expiry(self.office).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
+        if reconciler := twilio_reconciler(self.settings, self.office):
+            loops.append(Loop("twilio-reconciler", reconciler.step))
         return Worker(self.office, self.clock, loops, self.settings.poll)
 
     def _is_worker(self, username: str, password: str) -> bool:
-        with self.office.look() as uow:
-            known = signing_in.look_up(uow, username, now=self.clock.now())
-        return password_matches(known.password_hash, password)
+        """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
+        gateways' door must not be a place where one can guess.
+        """
+        try:
+            with self.office.look() as uow:
+                known = signing_in.look_up(uow, username, now=self.clock.now())
+        except TooManyAttempts:
+            return False
+        if password_matches(known.password_hash, password):
+            return True
+        if known.worker:
+            now = self.clock.now()
+            with self.office.work(now) as uow:
+                signing_in.refuse(uow, username, now=now)
+        return False
 
 
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
@@ -138,16 +155,24 @@ def _lexicon(folder: Path) -> Lexicon:
 
 
 def twilio_sender(settings: Settings) -> TwilioSender | None:
-    """The way to Twilio's REST interface, where an account is configured."""
+    """The way out to Twilio, where an account with a number is configured."""
+    account = _twilio_account(settings)
+    status_url = settings.public_base_url.rstrip("/") + "/twilio/sms/status"
+    return TwilioSender(account, status_url=status_url) if account else None
+
+
+def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
+    """What looks for texts that Twilio never brought, where an account with a number is configured."""
+    account = _twilio_account(settings)
+    return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
+
+
+def _twilio_account(settings: Settings) -> Account | None:
     tokens = settings.listed("twilio_auth_tokens")
     if not (settings.twilio_account_sid and tokens and settings.listed("twilio_sms_numbers")):
         return None
-    return TwilioSender(
-        account_sid=settings.twilio_account_sid,
-        token=tokens[0],
-        base_url=settings.twilio_api_base_url,
-        status_url=settings.public_base_url.rstrip("/") + "/twilio/sms/status",
-        timeout_seconds=settings.twilio_timeout_seconds,
+    return Account(
+        settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds
     )
 
 

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
-from app.api import case_work, cases, intake, operations, sign_in
+from app.api import case_work, cases, exports, intake, operations, people, sign_in
+from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
 from app.api.problems import Problems
@@ -36,9 +37,10 @@ def create_app(application: Application | None = None) -> FastAPI:
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, intake):
+    for room in (operations, sign_in, cases, case_work, intake, people, exports):
         app.include_router(room.door)
     app.router.routes.extend(_carrier_doors(wired))
+    describe(app)
     return app
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -51,6 +51,8 @@ _SETTINGS = {
     "max_connections": "200",
     "timezone": "Asia/Phnom_Penh",  # Code that leans on a server set to UTC must fail here.
 }
+
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "autovacuum": "on"}
 
 # The guardian stops the server and removes its folder as soon as its own input closes, and that
 # happens however the tests end, kill -9 included. It ends by itself when the server does.
@@ -129,10 +131,11 @@ class Cluster:
         return f"postgresql+psycopg://{_OWNER}@/{name}?host={quote(str(self.folder), safe='/')}"
 
 
-def start_cluster() -> Cluster | None:
+def start_cluster(*, durable: bool = False) -> Cluster | None:
     """A server of its own for the caller, or None where no server programs are found.
 
     It takes about a second, so each xdist worker starts one: there is nothing to share or to lock.
+    A `durable` one waits for the disk, as a server in earnest does: for measuring.
     Raises: ClusterFailed.
     """
     account = _Account.usable()
@@ -145,7 +148,7 @@ def start_cluster() -> Cluster | None:
             return None
         programs, version = found
         _make_data(programs, account, folder)
-        guardian, admin = _serve(programs, account, folder)
+        guardian, admin = _serve(programs, account, folder, _SETTINGS | (_DURABLE if durable else {}))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -238,10 +241,10 @@ def _make_data(programs: Path, account: _Account, folder: Path) -> None:
 
 
 def _serve(
-    programs: Path, account: _Account, folder: Path
+    programs: Path, account: _Account, folder: Path, wanted: Mapping[str, str]
 ) -> tuple[subprocess.Popen[bytes], psycopg.Connection[tuple[object, ...]]]:
     """Start the server behind its guardian and wait until it answers."""
-    settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    settings = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
     server = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *settings]
     with tempfile.TemporaryFile() as log:
         guardian = subprocess.Popen(

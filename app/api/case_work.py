@@ -3,18 +3,8 @@
 from uuid import UUID
 
 from app.api.doors import Asked, Asking, Door, lets, may_answer
-from app.api.schemas import (
-    AssignIn,
-    CaseOut,
-    CloseIn,
-    CommandIn,
-    ContactAttemptIn,
-    ContactAttemptOut,
-    NoteIn,
-    NoteOut,
-    ReasonIn,
-    StatusIn,
-)
+from app.api.schemas import AssignIn, CloseIn, CommandIn, ContactAttemptIn, NoteIn, ReasonIn, StatusIn
+from app.api.views import CaseOut, ContactAttemptOut, NoteOut
 from app.cases.rules.facts import CaseAssigned, CaseClosed
 from app.identity.rules import Action
 from app.kernel.ids import new_id

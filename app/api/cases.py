@@ -9,20 +9,8 @@ from starlette.responses import Response
 
 from app.api import cursors
 from app.api.doors import Asked, Door, lets, may_answer
-from app.api.schemas import (
-    CaseIn,
-    CaseOut,
-    CasePage,
-    CasePatch,
-    CategoryCode,
-    MembersIn,
-    Moment,
-    PersonIn,
-    Timeline,
-    TimelineItem,
-    Timers,
-    timer_out,
-)
+from app.api.schemas import CaseIn, CasePatch, CategoryCode, MembersIn, Moment, PersonIn
+from app.api.views import CaseOut, CasePage, Timeline, TimelineItem, Timers, timer_out
 from app.cases.rules.stages import Status
 from app.identity.rules import Action
 from app.kernel.ids import case_code, new_id

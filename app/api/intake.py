@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from app.api import cursors
 from app.api.doors import Asked, Door, lets, may_answer
-from app.api.schemas import ArrivalOut, IntakePage, TaskOut, TaskPage, Word
+from app.api.schemas import Word
+from app.api.views import ArrivalOut, IntakePage, TaskOut, TaskPage
 from app.identity.rules import Action
 from app.usecases import keeping, seeing
 

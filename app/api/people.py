@@ -1,7 +1,7 @@
 """Who works here: whom a case can be given to, and what to call those whose ids a case names."""
 
 from app.api.doors import Asked, Door, lets, may_answer
-from app.api.schemas import ColleagueOut, Colleagues, OrganisationOut, Organisations
+from app.api.views import ColleagueOut, Colleagues, OrganisationOut, Organisations
 from app.identity.rules import Action
 from app.usecases import seeing
 

@@ -22,7 +22,7 @@ from app.kernel.refusal import Refusal
 _LOG = structlog.get_logger("api")
 _FAULTS = Counter("spean_faults_total", "Requests that failed by our own fault", ["error"])
 _REFUSALS = Counter("spean_refusals_total", "Requests that a rule refused", ["code"])
-_BY_STATUS: Final[Mapping[int, str]] = {
+BY_STATUS: Final[Mapping[int, str]] = {
     400: "validation",
     401: "not_signed_in",
     403: "not_allowed",
@@ -90,7 +90,7 @@ class Problems:
         return self.answer(request, "validation", 422, {}, errors=errors)
 
     def _http(self, request: Request, problem: HTTPException) -> Response:
-        code = _BY_STATUS.get(problem.status_code, "refused")
+        code = BY_STATUS.get(problem.status_code, "refused")
         return self.answer(request, code, problem.status_code, {}, headers=problem.headers)
 
     def _fault(self, request: Request, problem: Exception) -> Response:

@@ -6,7 +6,8 @@ from fastapi import Form
 from starlette.responses import Response
 
 from app.api.doors import Asked, Door, Given, lets, may_answer
-from app.api.schemas import DutyIn, Me, TokenOut, Word
+from app.api.schemas import DutyIn, Word
+from app.api.views import Me, TokenOut
 from app.crypto.passwords import password_matches
 from app.identity.rules import Action, BadCredentials, Worker
 from app.kernel.refusal import NotSignedIn

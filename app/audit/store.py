@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Select, String, Text, cast, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, LargeBinary, Select, String, Text, cast, func, insert, select, type_coerce, update
 
 from app.audit.rules import BROKEN, GENESIS, Break, Deed, canonical, covered, end_of_chain
 from app.audit.tables import entries, head
@@ -29,6 +29,8 @@ class AuditStore:
         self._connection = connection
         self._vault = vault
         self._gathered: list[Deed] = []
+        # There a cell can hold text that is none, on which the driver would stumble: it gives bytes.
+        self._as_bytes = connection.dialect.name == "sqlite"
 
     def record(self, deed: Deed) -> None:
         """Write this deed when the transaction commits."""
@@ -72,15 +74,17 @@ class AuditStore:
             checked(expected - 1)
         return expected - 1, self._cut(expected, previous)
 
-    def fits_keys(self) -> bool:
-        """Whether these keys wrote the chain's end; also true while nothing was written yet."""
+    def end_holds(self) -> bool:
+        """Whether the row that says where the chain ends is as it was left. Nothing written yet holds too."""
         found = self._head()
         return found is not None and self._is_end(*found)
 
-    def last_number(self) -> int:
-        """The number of the last entry, as the row says that knows where the chain ends."""
-        found = self._head()
-        return found[0] if found else 0
+    def fits_keys(self) -> bool:
+        """Whether the chain was written with these keys, even where somebody touched its end since."""
+        if self.end_holds():
+            return True
+        newest = self._connection.execute(self._plain().order_by(entries.c.number.desc()).limit(1)).first()
+        return newest is not None and self._problem(newest, newest[0], newest[6]) is None
 
     def _problem(self, row: Sequence[Any], expected: int, previous: bytes) -> str | None:
         number, at, actor, action, subject, details, claimed, code = row
@@ -89,8 +93,11 @@ class AuditStore:
         if claimed != previous:
             return "reordered"
         try:
+            if self._as_bytes:
+                at, actor, action, details = (cell.decode() for cell in (at, actor, action, details))
+                subject = subject and subject.decode()
             text = covered(number, at, actor, action, subject, orjson.loads(details), previous)
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             return "edited"
         if not isinstance(code, bytes) or not hmac.compare_digest(self._vault.chain(text), code):
             return "edited"
@@ -134,7 +141,7 @@ class AuditStore:
         Objects made only to be written out again would cost more than the check itself.
         """
         c = entries.c
-        if self._connection.dialect.name == "sqlite":
+        if self._as_bytes:
             moment: Any = func.replace(type_coerce(c.at, String), " ", "T") + "Z"
             # There an id is 32 hexadecimal digits.
             raw = type_coerce(c.subject, String)
@@ -144,5 +151,6 @@ class AuditStore:
         else:
             moment = func.to_char(func.timezone("UTC", c.at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
             subject = cast(c.subject, Text)
-        values = (moment, c.actor, c.action, subject, cast(c.details, Text), c.previous, c.code)
-        return select(c.number, *(type_coerce(value, String) for value in values))
+        kind = LargeBinary if self._as_bytes else Text
+        words = [cast(cell, kind) for cell in (moment, c.actor, c.action, subject, c.details)]
+        return select(c.number, *(type_coerce(cell, String) for cell in (*words, c.previous, c.code)))

@@ -9,7 +9,6 @@ from starlette.requests import Request
 
 from app.intake.rules.incoming import Arrival
 
-
 BODY_LIMIT_BYTES: Final = 64 * 1024
 _DIGITS: Final = 12  # a longer length is too long, whatever it says
 

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bootstrap import Application
-from app.cli.opening import opened, stop
+from app.cli.opening import opened, read_settings, stop
 from app.identity.rules import Organisation
-from app.settings import Environment, Settings
+from app.kernel.phone import Phone
+from app.settings import Environment
 from app.store.migrations import upgrade
 from app.usecases.setting_up import (
     DemoPerson,
@@ -21,7 +22,6 @@ from app.usecases.setting_up import (
     load_organisations,
     organisation_id,
 )
-from app.kernel.phone import Phone
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class SignInSheet:
     password: str
 
 
-def demo(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def demo(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
     """Load the demo (safe to repeat) and print who can sign in. Only in the demo environment."""
-    settings = Settings()
+    settings = read_settings()
     if settings.environment is not Environment.DEMO:
         stop("this is not a demo: SPEAN_ENVIRONMENT is not `demo`")
     with opened(settings) as application:
@@ -76,9 +76,7 @@ def organisations_of(application: Application) -> list[Organisation]:
     ]  # fmt: skip
 
 
-def show_welcome(
-    console: Console, application: Application, sheets: list[SignInSheet], *, address: str
-) -> None:
+def show_welcome(console: Console, sheets: list[SignInSheet], *, address: str) -> None:
     """What somebody who just started the server wants to know."""
     console.print(f"\n[bold]Spean[/bold] serves on [bold]{address}[/bold]", highlight=False)
     if not sheets:

@@ -1,24 +1,33 @@
 """`spean doctor`: each thing that is wrong with a set-up, by name."""
 
-import os
 import stat
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Annotated, Final
 
 import orjson
 import typer
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
 
 from app.bootstrap import Application, twilio_sender
-from app.cli.opening import REFUSED, opened
+from app.cli.opening import REFUSED, opened, settings_faults
+from app.configuration import Configuration, ConfigurationError, load_configuration
+from app.crypto.keyring import KeyRing, KeyRingError
+from app.i18n.catalogue import CatalogueError, Catalogues
+from app.intake.rules.lexicon import LexiconError, load_lexicon
 from app.settings import Environment, Settings
 from app.store.migrations import is_at_head
-from app.usecases.health import Check, readiness
+from app.usecases.health import Check, outbox_checks, readiness
+
+# Found by the doctor, but no reason to keep the hotline from starting.
+_TOLERATED: Final = frozenset({"settings"})
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
-    """Look the set-up over and name each thing that is wrong with it."""
-    with opened(Settings()) as application:
-        checks = [*_setup(application), *readiness(application.office, now=application.clock.now())]
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Look the set-up over and name each thing that is wrong with it. Changes nothing."""
+    checks = list(_looked_over())
     if as_json:
         found = [{"name": check.name, "ok": check.ok, "finding": check.finding} for check in checks]
         typer.echo(orjson.dumps({"ok": all(check.ok for check in checks), "checks": found}))
@@ -29,50 +38,146 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
         raise typer.Exit(REFUSED)
 
 
-def production_faults(application: Application) -> list[str]:
-    """Why this set-up must not run in production; empty in the demo."""
-    if application.settings.environment is not Environment.PRODUCTION:
+def set_up_faults(settings: Settings) -> list[str]:
+    """Why this set-up must not run in production, going by files and settings; empty in the demo."""
+    if settings.environment is not Environment.PRODUCTION:
         return []
-    return [f"{check.name}: {check.finding}" for check in _setup(application) if not check.ok]
+    checks = _set_up(settings)
+    return [f"{c.name}: {c.finding}" for c in checks if not c.ok and c.name not in _TOLERATED]
 
 
-def _setup(application: Application) -> Iterable[Check]:
-    """What can be said without the database being up to date, and who could sign in."""
-    settings = application.settings
+def data_faults(application: Application) -> list[str]:
+    """Why it must not run on this database, whose tables are the newest."""
+    checks = [_fitting_keys(application), *_demo_sign_ins(application)]
+    return [f"{check.name}: {check.finding}" for check in checks if not check.ok]
+
+
+def _looked_over() -> Iterator[Check]:
+    try:
+        settings = Settings()
+    except ValidationError as problem:
+        yield from (Check("settings", ok=False, finding=fault) for fault in settings_faults(problem))
+        return
+    checks = list(_set_up(settings))
+    yield from checks
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        yield Check("database", ok=False, finding="there is none yet: run `spean migrate`")
+        return
+    if not settings.keys_file.is_file() or not all(c.ok for c in checks if c.name in _FILES):
+        yield Check("database", ok=False, finding="not looked at: first put right what is above")
+        return
+    with opened(settings) as application:
+        yield from _data(application)
+
+
+def _set_up(settings: Settings) -> Iterator[Check]:
+    """What can be said without a database."""
     production = settings.environment is Environment.PRODUCTION
-    yield _keys(application, production=production)
+    unknown = ", ".join(settings.unknown_names)
+    yield Check("settings", not unknown, f"no setting is called {unknown}" if unknown else "all names known")
+    configuration = None
+    try:
+        configuration = load_configuration(settings.config_dir)
+        yield Check("configuration", ok=True, finding=f"{settings.config_dir} can be used")
+    except ConfigurationError as problem:
+        yield from (Check("configuration", ok=False, finding=fault) for fault in problem.problems)
+    yield from _words(settings)
+    yield _keys(settings, production=production)
     secure = settings.public_base_url.startswith("https://")
     yield Check("public_base_url", secure or not production, "https" if secure else "not https")
-    carriers = [*sorted(application.gateway_secrets), *(["twilio"] if twilio_sender(settings) else [])]
-    finding = (
-        ", ".join(carriers) if carriers else "no carrier is configured: neither a gateway secret nor Twilio"
-    )
-    yield Check("carriers", bool(carriers), finding)
-    if settings.twilio_account_sid and not twilio_sender(settings):
-        yield Check("twilio", ok=False, finding="an account without tokens or without SMS numbers")
-    settings.files_dir.mkdir(parents=True, exist_ok=True)
-    writable = os.access(settings.files_dir, os.W_OK)
-    yield Check(
-        "files_dir", writable, "writable" if writable else f"{settings.files_dir} cannot be written to"
-    )
-    if is_at_head(application.office.database):
-        yield from _people(application, production=production)
+    yield from _carriers(settings, configuration)
+    yield _files_dir(settings.files_dir)
 
 
-def _keys(application: Application, *, production: bool) -> Check:
-    path = application.settings.keys_file
-    made_for = application.office.vault.made_for
-    if production and made_for != Environment.PRODUCTION:
+def _words(settings: Settings) -> Iterator[Check]:
+    try:
+        load_lexicon(settings.config_dir)
+        yield Check("lexicon", ok=True, finding="can be used")
+    except (LexiconError, OSError) as problem:
+        yield Check("lexicon", ok=False, finding=str(problem))
+    try:
+        Catalogues.load(settings.locales_dir)
+        yield Check("catalogues", ok=True, finding="complete in both languages")
+    except (CatalogueError, OSError) as problem:
+        yield Check("catalogues", ok=False, finding=str(problem))
+
+
+def _keys(settings: Settings, *, production: bool) -> Check:
+    path = settings.keys_file
+    try:
+        if not production and not path.exists():
+            return Check("keys", ok=True, finding=f"none at {path} yet: the first start makes them")
+        ring = KeyRing.load(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except KeyRingError as problem:
+        advice = "" if path.exists() else "; make one with `spean keys create`"
+        return Check("keys", ok=False, finding=f"{problem}{advice}")
+    except OSError as problem:
+        return Check("keys", ok=False, finding=f"{path}: {problem.strerror}")
+    if production and ring.made_for != Environment.PRODUCTION:
         return Check("keys", ok=False, finding="these are demo keys: make others with `spean keys create`")
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+    if mode & 0o077:
         return Check("keys", ok=False, finding=f"others may read {path}: chmod 600 it")
     return Check("keys", ok=True, finding="only their owner can read them")
 
 
-def _people(application: Application, *, production: bool) -> Iterable[Check]:
+def _carriers(settings: Settings, configuration: Configuration | None) -> Iterator[Check]:
+    listed = configuration.gateways if configuration else ()
+    made_up = settings.environment is Environment.DEMO  # the demo makes the secrets itself
+    phones = sorted(g.name for g in listed if made_up or settings.gateway_secret(g.name))
+    twilio = twilio_sender(settings)
+    carriers = [*phones, *(["twilio"] if twilio else [])]
+    none = "no carrier is configured: neither a gateway secret nor Twilio"
+    yield Check("carriers", bool(carriers), ", ".join(carriers) or none)
+    if settings.twilio_account_sid and not twilio:
+        yield Check("twilio", ok=False, finding="an account without auth tokens, or without SMS numbers")
+    names = {g.name.upper().replace("-", "_") for g in listed}
+    strangers = ", ".join(sorted(settings.gateway_secrets.keys() - names))
+    if configuration and strangers:
+        yield Check("gateways", ok=False, finding=f"secrets for gateways that are not configured: {strangers}")
+
+
+def _files_dir(folder: Path) -> Check:
+    """Tried by writing: what the mode bits promise, a mounted volume may refuse."""
+    near = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    try:
+        with TemporaryFile(dir=near):
+            pass
+    except OSError as problem:
+        return Check("files_dir", ok=False, finding=f"{folder} cannot be written to ({problem.strerror})")
+    return Check("files_dir", ok=True, finding="can be written to")
+
+
+def _data(application: Application) -> Iterator[Check]:
+    yield from readiness(application.office, now=application.clock.now())
+    if not is_at_head(application.office.database):
+        return
+    yield _fitting_keys(application)
+    yield from _demo_sign_ins(application)
+    with application.office.look() as uow:
+        on_duty = sum(uow.identity.count_on_duty().values())
+        whole = uow.audit.end_holds()
+    touched = "somebody touched its end: run `spean audit verify`"
+    yield Check("audit", whole, "ends where it was left" if whole else touched)
+    yield Check("caseworkers", on_duty > 0, f"{on_duty} on duty" if on_duty else "nobody is on duty")
+    yield from outbox_checks(application.office, now=application.clock.now())
+
+
+def _fitting_keys(application: Application) -> Check:
+    """Whether the newest audit entry was made with our keys: going on with others would lose everything."""
+    with application.office.look() as uow:
+        fits = uow.audit.fits_keys()
+    wrong = f"the database was not written with the keys in {application.settings.keys_file}"
+    return Check("keys and database", fits, "belong together" if fits else wrong)
+
+
+def _demo_sign_ins(application: Application) -> Iterator[Check]:
+    if application.settings.environment is not Environment.PRODUCTION:
+        return
     with application.office.look() as uow:
         demo = uow.identity.any_demo_worker()
-        on_duty = sum(uow.identity.count_on_duty().values())
-    if production:
-        yield Check("demo sign-ins", not demo, "demo workers could sign in" if demo else "none")
-    yield Check("caseworkers", on_duty > 0, f"{on_duty} on duty" if on_duty else "nobody is on duty")
+    yield Check("demo sign-ins", not demo, "demo workers could sign in" if demo else "none")
+
+
+_FILES: Final = frozenset({"configuration", "lexicon", "catalogues", "keys"})

@@ -1,16 +1,19 @@
 """Opening the application for a command, and ending a command with words instead of a traceback."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Application, build
 from app.configuration import ConfigurationError
 from app.crypto.keyring import KeyRingError
+from app.crypto.vault import SealBroken
 from app.i18n.catalogue import CatalogueError
 from app.intake.rules.lexicon import LexiconError
 from app.settings import Settings
@@ -21,8 +24,30 @@ MISUSED = 2
 
 def stop(words: str, *, status: int = REFUSED) -> NoReturn:
     """End the command: 1 for what was refused or found wrong, 2 for wrong usage."""
-    Console(stderr=True).print(words, style="bold red", highlight=False, markup=False)
+    say_wrong(words)
     raise typer.Exit(status)
+
+
+def say_wrong(words: str) -> None:
+    """Say on standard error what is wrong."""
+    Console(stderr=True).print(words, style="bold red", highlight=False, markup=False, soft_wrap=True)
+
+
+def settings_faults(problem: ValidationError) -> list[str]:
+    """What is wrong with the settings, one sentence for each. Values are not repeated: some are secrets."""
+    found = []
+    for error in problem.errors(include_url=False, include_input=False):
+        name = "_".join(str(step) for step in error["loc"]).upper()
+        found.append(f"SPEAN_{name}: {error['msg'].removeprefix('Value error, ')}")
+    return found
+
+
+def read_settings() -> Settings:
+    """What the environment and `.env` say; what is wrong there ends the command in plain words."""
+    try:
+        return Settings()
+    except ValidationError as problem:
+        stop("\n".join(settings_faults(problem)))
 
 
 @contextmanager
@@ -32,11 +57,24 @@ def opened(settings: Settings) -> Iterator[Application]:
         application = build(settings)
     except (ConfigurationError, KeyRingError, CatalogueError, LexiconError) as problem:
         stop(str(problem))
+    except OSError as problem:
+        stop(f"{problem.filename}: {problem.strerror}")
     try:
         yield application
-    except OperationalError as problem:
-        stop(
-            f"the database does not answer, or lacks its tables (run `spean migrate`): {type(problem.orig).__name__}"
-        )
+    except SQLAlchemyError as problem:
+        kind = type(getattr(problem, "orig", None) or problem).__name__
+        stop(f"the database does not answer, or lacks its tables (run `spean migrate`): {kind}")
+    except SealBroken:
+        stop("the database holds what these keys cannot open: is SPEAN_KEYS_FILE the right one?")
     finally:
         application.office.database.close()
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Callable[[str], None]]:
+    """Something to call with how far long work has got: shown at a terminal, silent in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with Console(stderr=True).status(words) as status:
+        yield lambda got: status.update(f"{words}: {got}")

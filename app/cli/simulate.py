@@ -1,6 +1,7 @@
 """Simulating what migrants do, at a terminal and without a carrier."""
 
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -12,9 +13,11 @@ from rich.text import Text
 
 from app.bootstrap import Application
 from app.channels.console.carrier import CARRIER, arrival
-from app.cli.opening import MISUSED, opened, stop
 from app.cli.demo import prepare
+from app.cli.opening import MISUSED, opened, stop
+from app.i18n.catalogue import Catalogues
 from app.kernel.clock import utc_text
+from app.kernel.language import Language
 from app.settings import Settings
 from app.usecases.answers import Answer, answer_of
 from app.workers.steps import Reception
@@ -33,6 +36,7 @@ def simulate() -> None:
 def text(
     body: Annotated[str, typer.Argument(help="what the person writes")],
     sender: Annotated[str, typer.Option("--from", help="the number that it comes from")],
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Send a text as if it came from a phone, and show what came of it."""
@@ -44,7 +48,7 @@ def text(
         if as_json:
             typer.echo(orjson.dumps(_as_json(answer)))
         else:
-            _show(Console(), answer)
+            _show(Console(), answer, application.office.rulebook.catalogues)
 
 
 def _sent(application: Application, sender: str, body: str) -> Answer:
@@ -53,14 +57,15 @@ def _sent(application: Application, sender: str, body: str) -> Answer:
     application.inbox.keep(arrival(sender=sender, body=body, carrier_id=carrier_id)).result()
     reception = Reception(application.office)
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+    while True:
         with application.office.look() as uow:
             answer = answer_of(uow, CARRIER, CARRIER, carrier_id)
         if answer is not None:
             return answer
+        if time.monotonic() > deadline:
+            stop("reception did not take the text: see `spean doctor`")
         if not reception.step(application.clock.now()):
             time.sleep(_LOOK_EVERY_SECONDS)
-    stop("reception did not take the text: see `spean doctor`")
 
 
 def _as_json(answer: Answer) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def _case(answer: Answer) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(console: Console, answer: Answer) -> None:
+def _show(console: Console, answer: Answer, catalogues: Catalogues) -> None:
     for reply in answer.replies:
         title = f"The phone {reply.to} receives ({reply.parts} SMS)"
         console.print(Panel(Text(reply.body), title=title, expand=False))
@@ -97,7 +102,9 @@ def _show(console: Console, answer: Answer) -> None:
         console.print("The phone receives nothing.")
     case = answer.case
     if case is None:
-        console.print("No case: the sender is not a person's phone. It is kept in the intake list.")
+        console.print(
+            "No case: a wish for silence, or no person's phone. The text is kept in the intake list."
+        )
         return
     lines = [
         f"Case       {case.code}   {case.urgency.value}   {case.status.value}",
@@ -107,7 +114,7 @@ def _show(console: Console, answer: Answer) -> None:
         + (f" of {answer.organisation}" if answer.organisation else ""),
     ]
     lines += [f"Why urgent {_reason(reason)}" for reason in case.reasons]
-    lines += [f"Why here   {_because(reason)}" for reason in answer.because]
+    lines += [f"Why here   {_because(catalogues, reason)}" for reason in answer.because]
     if answer.next_timer:
         plan = answer.next_timer.plan
         lines.append(
@@ -121,6 +128,6 @@ def _reason(reason: Any) -> str:  # noqa: ANN401 - a JSON object
     return f"{reason['rule']}{words}"
 
 
-def _because(reason: Any) -> str:  # noqa: ANN401 - a JSON object
-    values = ", ".join(f"{name} {value}" for name, value in reason.items() if name != "rule")
-    return f"{reason['rule']} ({values})" if values else str(reason["rule"])
+def _because(catalogues: Catalogues, reason: Mapping[str, Any]) -> str:
+    """The sentence of a routing rule, with its values."""
+    return catalogues.fill(f"because.{reason['rule']}", Language.EN, reason)

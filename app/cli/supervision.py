@@ -1,23 +1,43 @@
 """Commands for whoever runs the installation: add workers, check the audit chain, export cases."""
 
+import os
 import sys
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
+from uuid import uuid4
 
 import orjson
 import typer
 
+from app.audit.rules import Break
+from app.audit.store import AuditStore
+from app.bootstrap import Application
+from app.cases.rules.stages import Status
 from app.cli.demo import prepare
-from app.cli.opening import MISUSED, REFUSED, opened, stop
+from app.cli.opening import MISUSED, REFUSED, opened, progress, read_settings, stop
+from app.exports import service
+from app.exports.rules import WantedCases
 from app.identity.rules import Role
+from app.kernel.clock import day_begins
 from app.kernel.language import Language
 from app.kernel.phone import NotAPhone, Phone
 from app.kernel.refusal import Refusal
-from app.settings import Settings
 from app.usecases.setting_up import WorkerWish, add_worker
 
 worker_app = typer.Typer(help="Workers.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
+
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+_WORDS = {
+    "added": "added: nobody of ours wrote it",
+    "edited": "edited",
+    "missing": "removed",
+    "reordered": "moved, or stands where another stood",
+    "cut": "the last, or entries after it were cut off",
+}
 
 
 @worker_app.callback()
@@ -38,16 +58,18 @@ def add(
     phone: Annotated[str | None, typer.Option(help="for alerts, in international form")] = None,
     name: Annotated[str | None, typer.Option(help="what colleagues call them")] = None,
     language: Annotated[list[Language] | None, typer.Option(help="a language that they speak")] = None,
+    *,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password here")] = False,
 ) -> None:
     """Add a worker. The password is asked for, or read from standard input."""
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked_password()
     try:
         number = Phone.parse(phone) if phone else None
     except NotAPhone:
         stop("--phone is not a number in international form", status=MISUSED)
+    settings = read_settings()
+    password = _read_password() if password_stdin else _asked_password()
     languages = frozenset(item.value for item in language or [Language.KM])
-    with opened(Settings()) as application:
+    with opened(settings) as application:
         prepare(application)
         now = application.clock.now()
         wish = WorkerWish(username, password, role, organisation, name, number, languages)
@@ -60,10 +82,10 @@ def add(
 
 
 @audit_app.command("verify")
-def verify(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def verify(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
     """Check every entry of the audit chain; name the first that was edited, removed or reordered."""
-    with opened(Settings()) as application, application.office.look() as uow:
-        held, broken = uow.audit.first_break()
+    with opened(read_settings()) as application:
+        held, broken = _checked(application)
     if as_json:
         found = {"entry": broken.number, "problem": broken.problem} if broken else None
         typer.echo(orjson.dumps({"ok": broken is None, "entries": held, "break": found}))
@@ -75,22 +97,103 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="for programs")]
         raise typer.Exit(REFUSED)
 
 
-_WORDS = {
-    "edited": "edited",
-    "missing": "removed",
-    "reordered": "moved, or stands where another stood",
-    "cut": "the last, or entries after it were cut off",
-}
+def export(
+    output: Annotated[Path, typer.Option(help="the file to write; - for standard output")] = Path("-"),
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="opened on this day or later"),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="opened on this day or earlier"),
+    ] = None,
+    status: Annotated[list[Status] | None, typer.Option(help="only cases at this stage; repeatable")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="only cases about this; repeatable")] = None,
+    locale: Annotated[Literal["km", "en"], typer.Option(help="language of the headings")] = "km",
+) -> None:
+    """Write the cases of every organisation as CSV. Remembered in the audit chain before the first row."""
+    with opened(read_settings()) as application:
+        office = application.office
+        strange = sorted(set(category or ()) - office.rulebook.floors.keys())
+        if strange:
+            stop(f"--category: no category is called {', '.join(strange)}", status=MISUSED)
+        zone = office.rulebook.ladders.calendar.timezone
+        wanted = WantedCases(
+            opened_from=_day(since, "--from", zone),
+            opened_to=_day(until, "--to", zone, after=timedelta(days=1)),
+            statuses=tuple(item.value for item in status or ()),
+            categories=tuple(category or ()),
+            locale=locale,
+        )
+        now = application.clock.now()
+        with office.work(now) as uow:
+            plan = service.begin_for_operator(uow, wanted, now)
+        pieces = service.stream(office.database, office.vault, office.rulebook.catalogues, plan)
+        with progress("exporting") as tell, _written(output) as file:
+            _write(file, pieces, tell)
+
+
+def _checked(application: Application) -> tuple[int, Break | None]:
+    """Whether the chain holds, as it was at one moment: others go on writing meanwhile."""
+    with progress("checking the audit chain") as tell:
+        with application.office.database.snapshot() as connection:
+            chain = AuditStore(connection, application.office.vault)
+            held, broken = chain.first_break(lambda count: tell(f"{count} entries hold"))
+        with application.office.look() as uow:
+            # Adding a worker is always remembered: where there are workers, an empty chain was emptied.
+            if not held and broken is None and uow.identity.anyone():
+                broken = Break(1, "cut")
+    return held, broken
+
+
+def _read_password() -> str:
+    try:
+        return sys.stdin.readline().rstrip("\r\n").encode("utf-8").decode("utf-8")
+    except UnicodeError:
+        stop("the password on standard input is not UTF-8", status=MISUSED)
 
 
 def _asked_password() -> str:
+    if not sys.stdin.isatty():
+        stop("nobody is there to ask for the password: give it with --password-stdin", status=MISUSED)
     return str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
 
 
-def export(
-    since: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="opened on or after")
-    ] = None,
-) -> None:
-    """Write the cases as CSV."""
-    raise NotImplementedError
+def _day(
+    written: datetime | None, option: str, zone: tzinfo, *, after: timedelta = timedelta(0)
+) -> datetime | None:
+    if written is None:
+        return None
+    if not _FIRST_DAY <= written.date() <= _LAST_DAY:
+        stop(f"{option} is no day of a case", status=MISUSED)
+    return day_begins(written.date() + after, zone).astimezone(UTC)
+
+
+@contextmanager
+def _written(output: Path) -> Iterator[BinaryIO]:
+    """Where the rows go. A file appears when it is complete, and only its owner may read it."""
+    if str(output) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    draft = output.with_name(f".{output.name}.{uuid4().hex[:8]}.part")
+    try:
+        file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError as problem:
+        stop(f"{output} cannot be written: {problem.strerror}")
+    try:
+        with file:
+            yield file
+        draft.replace(output)
+    except OSError as problem:
+        stop(f"{output} cannot be written: {problem.strerror}")
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, pieces: Iterable[bytes], tell: Callable[[str], None]) -> None:
+    written = 0
+    for piece in pieces:
+        file.write(piece)
+        written += len(piece)
+        tell(f"{written // 1024} KiB")

@@ -74,9 +74,6 @@ def _plain(decision: Decision) -> dict[str, Any]:
         "urgency": decision.urgency.value,
         "members": decision.members,
         "reasons": [asdict(reason) for reason in decision.reasons],
-        "script": decision.script.value,
-        "language": decision.language.value,
-        "destination": decision.destination,
     }
 
 
@@ -97,6 +94,7 @@ def _tabled(report: dict[str, Any]) -> Iterator[str]:
         yield f"{name:28}{score['precision']:9.3f} {score['recall']:7.3f} {score['f1']:7.3f}"
     danger, alarms = report["emergency"], report["false_alarms"]
     yield f"{'emergencies':28}{danger['precision']:9.3f} {danger['recall']:7.3f}"
-    yield f"false alarms on information and thanks: {alarms['count']} of {alarms['of']} ({alarms['rate']:.1%})"
-    for name, score in report["by_script"].items():
-        yield f"  {name:26}{score['precision']:9.3f} {score['recall']:7.3f} {score['f1']:7.3f}  ({score['texts']} texts)"
+    yield f"false alarms on questions and thanks: {alarms['count']} of {alarms['of']} ({alarms['rate']:.1%})"
+    for name, part in report["by_script"].items():
+        scores = f"{part['precision']:9.3f} {part['recall']:7.3f} {part['f1']:7.3f}"
+        yield f"  {name:26}{scores}  ({part['texts']} texts)"

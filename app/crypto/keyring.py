@@ -59,9 +59,9 @@ class KeyRing:
             )
         except FileNotFoundError:
             raise KeyRingError(f"there is no key file at {path}") from None
-        except PermissionError:
-            raise KeyRingError(f"the key file {path} may not be read by whoever runs this") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        except OSError as problem:
+            raise KeyRingError(f"the key file {path} cannot be read: {problem.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise KeyRingError(f"{path} is not a key file ({type(problem).__name__})") from None
         lengths = {len(key) for key in (*ring.data.values(), ring.index, ring.audit)}
         if ring.current not in ring.data or lengths != {_KEY_BYTES}:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
 
 from app.crypto.vault import Place, Vault
-from app.intake.rules.incoming import Arrival
+from app.intake.rules.incoming import Arrival, kept_id
 from app.intake.rules.triage import Decision
 from app.intake.tables import contact_points, conversations, inbox, message_cases, messages
 from app.kernel.ids import new_id
@@ -79,10 +79,12 @@ class IntakeStore:
         self._connection = connection
         self._vault = vault
 
-    def keep(self, arrivals: Iterable[Arrival], now: datetime) -> None:
-        """Keep each arrival once; one that is here already changes nothing."""
-        for arrival in arrivals:
+    def keep(self, arrivals: Iterable[Arrival], now: datetime) -> int:
+        """Keep each arrival once; one that is here already changes nothing. Returns how many were new."""
+        return sum(
             insert_new(self._connection, inbox, inbox_values(self._vault, arrival, now))
+            for arrival in arrivals
+        )
 
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
@@ -116,6 +118,12 @@ class IntakeStore:
         """Reception is done with this arrival."""
         self._set(arrival_id, state=TAKEN, problem=None, message_id=message_id)
 
+    def still_waits(self, arrival: Waiting) -> bool:
+        """Whether the arrival is as it was when it was claimed; locked until the transaction ends."""
+        asked = select(inbox.c.state, inbox.c.attempts).where(inbox.c.id == arrival.id).with_for_update()
+        row = self._connection.execute(asked).one_or_none()
+        return row is not None and (row.state, row.attempts) == (STORED, arrival.attempts)
+
     def try_again(self, arrival_id: UUID, *, at: datetime, problem: str) -> None:
         """The arrival waits and is tried again."""
         self._set(arrival_id, attempts=inbox.c.attempts + 1, due_at=at, problem=problem)
@@ -127,7 +135,7 @@ class IntakeStore:
     def of_arrival(self, carrier: str, account: str, carrier_id: str) -> tuple[str, UUID | None] | None:
         """The state of an arrival and the message that came of it."""
         asked = select(inbox.c.state, inbox.c.message_id).where(
-            inbox.c.carrier == carrier, inbox.c.account == account, inbox.c.carrier_id == carrier_id
+            inbox.c.carrier == carrier, inbox.c.account == account, inbox.c.carrier_id == kept_id(carrier_id)
         )
         row = self._connection.execute(asked).one_or_none()
         return (row.state, row.message_id) if row else None
@@ -279,7 +287,8 @@ def inbox_values(vault: Vault, arrival: Arrival, now: datetime) -> dict[str, Any
     """The inbox row of an arrival. Its sender is kept as a blind index only, to keep order."""
     fresh = new_id(now)
     return {
-        "id": fresh, "carrier": arrival.carrier, "account": arrival.account, "carrier_id": arrival.carrier_id,
+        "id": fresh, "carrier": arrival.carrier, "account": arrival.account,
+        "carrier_id": kept_id(arrival.carrier_id),
         "kind": arrival.kind,
         "sender_index": vault.index("sender", arrival.sender) if arrival.sender else _NO_SENDER,
         "raw": vault.seal_bytes(arrival.raw, Place("inbox", fresh, "raw")),

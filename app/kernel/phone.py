@@ -85,7 +85,11 @@ class Sender:
 
     @classmethod
     def read(cls, text: str, *, region: str | None = None) -> "Sender":
-        """What kind of sender this is. Never fails: what is no number is a name or withheld."""
+        """What kind of sender this is. Never fails: what is no number is a name or withheld.
+
+        Digits too many for a short code that are no number of a known country are a person's phone
+        all the same, badly written: nobody can answer it, but somebody stands behind it.
+        """
         stripped = text.strip()
         if stripped.casefold() in _WITHHELD:
             return cls(SenderKind.WITHHELD)
@@ -97,4 +101,6 @@ class Sender:
         try:
             return cls(SenderKind.PHONE, Phone.parse(stripped, region=region))
         except NotAPhone:
+            if len(digits) > _SHORT_CODE_DIGITS:
+                return cls(SenderKind.WITHHELD)
             return cls(SenderKind.SHORT_CODE if digits else SenderKind.ALPHANUMERIC)

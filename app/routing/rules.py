@@ -40,6 +40,7 @@ class Why(StrEnum):
     LEAST_LOAD = "load.least"
     HIGH_LOAD = "load.high"
     NOBODY = "nobody.eligible"
+    OPENED_BY_WORKER = "opened.by_worker"
 
 
 @dataclass(frozen=True, slots=True)

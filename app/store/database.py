@@ -1,6 +1,8 @@
 """One database, SQLite or PostgreSQL, and the three kinds of transaction on it: write, read, snapshot."""
 
+import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 _BUSY_TIMEOUT_SECONDS: Final = 30
+_LOOK_AGAIN_SECONDS: Final = 0.02
 _CONNECTIONS: Final = 20
 _MORE_CONNECTIONS: Final = 60
 
@@ -104,8 +107,8 @@ def _sqlite(url: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy exports no public 
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
         # The driver must not begin transactions by itself: it would begin them too late.
         connection.isolation_level = None
+        _write_ahead(connection)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
@@ -118,6 +121,25 @@ def _sqlite(url: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy exports no public 
         connection.exec_driver_sql(connection.get_execution_options().get("spean_begin", "BEGIN"))
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn the file to its write-ahead log.
+
+    Whoever asks for it while another process does so with a new file is told that the file is busy:
+    here alone SQLite does not wait by itself.
+    """
+    give_up_at = time.monotonic() + _BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # The low byte names the error, the others only its kind.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _postgresql(url: Any) -> Engine:  # noqa: ANN401 - as above

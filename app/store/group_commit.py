@@ -71,7 +71,7 @@ class GroupCommit:
                 # The database is out of reach, which trying row by row would only find out more slowly.
                 for _, done in group:
                     done.set_exception(problem)
-            except Exception:  # a value that the driver cannot write must not end this thread
+            except Exception:  # noqa: BLE001 - a value that no driver can write must not end this thread
                 self._one_by_one(group)
             else:
                 for _, done in group:
@@ -106,7 +106,7 @@ class GroupCommit:
         for row, done in group:
             try:
                 self._commit([row])
-            except Exception as problem:  # as above; whoever waits for the row is told
+            except Exception as problem:  # noqa: BLE001 - as above; whoever waits for the row is told
                 done.set_exception(problem)
             else:
                 done.set_result(None)

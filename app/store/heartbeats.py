@@ -33,6 +33,11 @@ class HeartbeatStore:
         """The thing of this name is alive."""
         insert_or_change(self._connection, heartbeats, {"name": name}, {"seen_at": now})
 
+    def last_seen(self, name: str) -> datetime | None:
+        """When the thing of this name was last alive; None where it never was."""
+        asked = select(heartbeats.c.seen_at).where(heartbeats.c.name == name)
+        return self._connection.execute(asked).scalar_one_or_none()
+
     def alive_since(self, names: Iterable[str], since: datetime) -> frozenset[str]:
         """Those of the names that were alive at some time since then."""
         asked = select(heartbeats.c.name).where(

@@ -1,8 +1,6 @@
 """The database's schema, brought to the newest revision or back, by one process at a time."""
 
-import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import OperationalError
 
 from app.kernel.refusal import Fault
 from app.store.database import Database
@@ -22,9 +19,6 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "alembic"
 
 # The number is ours alone among the advisory locks of the database; it is "spean" in ASCII.
 _LOCK: Final = 0x73_70_65_61_6E
-
-_OPEN_WITHIN_SECONDS: Final = 30
-_TRY_AGAIN_AFTER_SECONDS: Final = 0.02
 
 # Alembic keeps the environment that is at work in a global, so two threads must not migrate at once,
 # not even two databases.
@@ -42,7 +36,6 @@ def upgrade(database: Database, folder: Path = FOLDER) -> None:
 
     Raises: ForeignKeysBroken; Alembic's CommandError where the database is at a revision unknown here.
     """
-    _open(database)
     if is_at_head(database, folder):
         return  # So that a process that starts beside working ones waits for no lock.
     with alone(database) as connection:
@@ -85,7 +78,6 @@ def alone(database: Database) -> Iterator[Connection]:
 
     Raises: ForeignKeysBroken.
     """
-    _open(database)
     with _one_at_a_time:
         if database.is_sqlite:
             with _alone_on_sqlite(database) as connection:
@@ -114,25 +106,6 @@ def _alone_on_sqlite(database: Database) -> Iterator[Connection]:
             if broken:
                 tables = sorted({str(row[0]) for row in broken})
                 raise ForeignKeysBroken(f"Rows that point at nothing would be left in {', '.join(tables)}.")
-
-
-def _open(database: Database) -> None:
-    """The database can be connected to.
-
-    The first to open a new SQLite file turns it to its write-ahead log, and a second one that asks for
-    the same in that moment is told that it is busy: here alone SQLite does not wait by itself.
-    """
-    give_up_at = time.monotonic() + _OPEN_WITHIN_SECONDS
-    while True:
-        try:
-            with database.read():
-                return
-        except OperationalError as error:
-            # The low byte names the error, the others only its kind.
-            code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-            if code != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
-                raise
-        time.sleep(_TRY_AGAIN_AFTER_SECONDS)
 
 
 def _config(connection: Connection, folder: Path) -> Config:

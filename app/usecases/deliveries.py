@@ -6,7 +6,20 @@ from uuid import UUID
 
 from app.cases.rules.facts import MessageMoved
 from app.intake.rules.incoming import IncomingReport
-from app.outbox.rules import GIVEN_UP, STAFF, GiveUp, Purpose, Report, State, TryLater, moves_up, wait_before
+from app.outbox.rules import (
+    ASK_AGAIN_AFTER,
+    GIVEN_UP,
+    STAFF,
+    WAITING,
+    GiveUp,
+    Hold,
+    Purpose,
+    Report,
+    State,
+    TryLater,
+    moves_up,
+    wait_before,
+)
 from app.outbox.store import Kept
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
@@ -14,6 +27,7 @@ from app.usecases.words import alert
 _BLOCKED_FOR: Final = timedelta(hours=1)
 _LOOK_WITHIN: Final = timedelta(hours=1)
 _BATCH: Final = 100
+CARRIER_REFUSES: Final = "carrier_refuses"
 
 
 def apply_carrier_report(uow: UnitOfWork, carrier: str, incoming: IncomingReport, *, now: datetime) -> bool:
@@ -36,14 +50,15 @@ def apply_gateway_report(uow: UnitOfWork, text_id: UUID, via: str, report: Repor
 
 def apply_report(uow: UnitOfWork, kept: Kept, report: Report, *, now: datetime) -> None:
     """Move a text up; reports that repeat, or come late, change nothing."""
-    if not moves_up(kept.state, report.state):
+    if not _is_news(kept, report):
         return
     match report.verdict:
         case TryLater() as later if _may_try(kept, later, now=now):
             wait = wait_before(kept.attempts, later.wait)
-            uow.outbox.move(
-                kept, State.QUEUED, now, error_code=later.code, due_at=now + wait, carrier_id=None
-            )
+            uow.outbox.move(kept, State.QUEUED, now, error_code=later.code, due_at=now + wait)
+            return
+        case Hold() as refused:
+            hold(uow, kept, refused, waiting=State.QUEUED, now=now)
             return
         case GiveUp() as final:
             _note_effect(uow, kept, final.effect, now=now)
@@ -56,6 +71,13 @@ def give_up(uow: UnitOfWork, kept: Kept, final: GiveUp, *, now: datetime) -> Non
     _note_effect(uow, kept, final.effect, now=now)
     uow.outbox.move(kept, State.FAILED, now, error_code=final.code)
     tell_of(uow, kept, State.FAILED, now=now, error_code=final.code)
+
+
+def hold(uow: UnitOfWork, kept: Kept, refused: Hold, *, waiting: State, now: datetime) -> None:
+    """The carrier refuses us: the text waits as long as its words are true, and one task tells a human."""
+    due_at = now + wait_before(kept.attempts, ASK_AGAIN_AFTER)
+    uow.outbox.move(kept, waiting, now, error_code=refused.code, due_at=due_at)
+    uow.records.add_task_once(kind=CARRIER_REFUSES, subject_id=kept.id, due_at=now + _LOOK_WITHIN, now=now)
 
 
 def anything_over(uow: UnitOfWork, *, now: datetime) -> bool:
@@ -95,6 +117,15 @@ def _escalate(uow: UnitOfWork, kept: Kept, *, now: datetime) -> None:
     if case is None or case.owner_id is None or kept.purpose in STAFF:
         return
     alert(uow, [case.owner_id], case, key="staff.escalation", purpose=Purpose.STAFF_ALERT, now=now)
+
+
+def _is_news(kept: Kept, report: Report) -> bool:
+    """Whether a report tells more than we know. A text that waits for another try has reports of the
+    earlier one behind it, of which only that it arrived after all is news.
+    """
+    if kept.carrier_id is not None and kept.state in WAITING:
+        return report.state is State.DELIVERED
+    return moves_up(kept.state, report.state)
 
 
 def _may_try(kept: Kept, later: TryLater, *, now: datetime) -> bool:

@@ -77,11 +77,14 @@ def _fire(uow: UnitOfWork, case: Case, timer: Timer, told: tuple[UUID, ...], *, 
 
 
 def _people(uow: UnitOfWork, role: str, organisation_id: UUID | None) -> list[UUID]:
-    """Who stands on a rung; where an organisation has nobody there, the coordinators."""
+    """Who stands on a rung; the coordinators too where nobody there is on duty, or nobody stands there."""
     wanted = Role.CASEWORKER if role == "owner" else Role(role)
     found = (
         uow.identity.with_role(wanted, organisation_id)
         if organisation_id or wanted is Role.COORDINATOR
         else []
     )
-    return found or uow.identity.with_role(Role.COORDINATOR, None)
+    standing = (uow.identity.worker(worker_id) for worker_id in found)
+    if any(worker and worker.on_duty for worker in standing):
+        return found
+    return list(dict.fromkeys([*found, *uow.identity.with_role(Role.COORDINATOR, None)]))

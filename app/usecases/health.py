@@ -14,6 +14,7 @@ from app.usecases.unit_of_work import Office
 _LOOPS: Final = ("reception", "timers", "expiry")
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
+_STUCK: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     missing = sorted(wanted - alive)
     yield Check("worker", not missing, f"not seen lately: {', '.join(missing)}" if missing else "seen lately")
     yield Check("timers", not late, f"{late} late, the oldest due at {oldest}" if late else "on time")
+
+
+def outbox_checks(office: Office, *, now: datetime) -> Iterable[Check]:
+    """Whether texts wait because a carrier does not take them: for `doctor` alone, as a carrier that
+    refuses us is no reason to close our doors.
+    """
+    with office.look() as uow:
+        stuck = uow.outbox.in_trouble(now - _STUCK)
+    told = [f"{number} wait for {carrier} after {code}" for (carrier, code), number in sorted(stuck.items())]
+    yield Check("outbox", not told, "; ".join(told) if told else "nothing waits after an error")
 
 
 def _senders(ways: Iterable[Way]) -> set[str]:

@@ -1,6 +1,6 @@
 """Cases that workers open and edit by hand: intake at a desk, corrections, members."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -90,7 +90,7 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
         within=worker.organisation_id, taker=worker.id if worker.role is Role.CASEWORKER else None,
     )  # fmt: skip
     case = open_case(uow, draft, actor=worker.id, now=now)
-    uow.records.add_members([Member(new_id(now), case.id, person) for person in people.values()], now)
+    uow.records.add_members(_members(case.id, people.values(), now=now), now)
     if intake.phone:
         point = uow.intake.contact_point(intake.phone, language=intake.language, script=Script.KHMER, now=now)
         reporter_id = intake.reporter.id if intake.reporter else None
@@ -137,7 +137,7 @@ def add_members(
     if not added:
         return views_of(uow, [case])[0]
     _must_be_ours_to_name(uow, worker, added)
-    fresh = [Member(new_id(now), case_id, person) for person in added.values()]
+    fresh = _members(case_id, added.values(), now=now)
     uow.records.add_members(fresh, now)
     count = max(case.member_count, len(known) + len(fresh))
     saved = uow.cases.save(replace(case, member_count=count, updated_at=now))
@@ -155,6 +155,12 @@ def finish_task(uow: UnitOfWork, worker: Worker, task_id: UUID, *, now: datetime
     if task.done_at is None:
         uow.records.finish_task(task.id, by=worker.id, now=now)
         uow.audit.record(Deed("task.done", str(worker.id), task.id, {"kind": task.kind}))
+
+
+def _members(case_id: UUID, people: Collection[Person], *, now: datetime) -> list[Member]:
+    """Members who stay in the order in which they were written down: ids of one moment have none."""
+    ids = sorted(new_id(now) for _ in people)
+    return [Member(id_, case_id, person) for id_, person in zip(ids, people, strict=True)]
 
 
 def _must_be_ours_to_name(uow: UnitOfWork, worker: Worker, people: Iterable[UUID]) -> None:

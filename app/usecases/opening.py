@@ -14,7 +14,7 @@ from app.identity.rules import Role
 from app.kernel.ids import new_id
 from app.kernel.urgency import Urgency
 from app.outbox.rules import Purpose
-from app.routing.rules import Candidate, Choice, Coverage, Need, choose
+from app.routing.rules import Because, Candidate, Choice, Coverage, Need, Why, choose
 from app.usecases import clocks
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
@@ -114,7 +114,7 @@ def tell_taker(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
 
 def _kept_by(draft: Draft) -> CaseRouted:
     """A caseworker who opens a case keeps it: they have the person before them."""
-    return CaseRouted(draft.within, draft.taker, None, ({"rule": "opened.by_worker"},))
+    return CaseRouted(draft.within, draft.taker, None, (Because.of(Why.OPENED_BY_WORKER).plain(),))
 
 
 def _as_fact(choice: Choice, within: UUID | None) -> CaseRouted:

@@ -1,16 +1,16 @@
 """Reception: taking what carriers gave us, one stored row at a time, each in its own transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from app.audit.rules import Deed
 from app.cases.rules import stages
-from app.cases.rules.facts import MessageReceived
+from app.cases.rules.facts import DetailsChanged, Fact, MessageReceived
 from app.cases.rules.stages import Case
-from app.intake.rules.conversation import Reply, reply_to
-from app.intake.rules.incoming import IncomingReport, IncomingText
+from app.intake.rules.conversation import PROBLEM, Reply, Wish, reply_to, wish_in
+from app.intake.rules.incoming import IncomingReport, IncomingText, kept_words
 from app.intake.rules.triage import Decision, decide
 from app.intake.store import ContactPoint, Conversation, Message, Waiting
 from app.kernel.ids import new_id
@@ -29,18 +29,26 @@ _SAME_TEXT_WITHIN: Final = timedelta(minutes=10)
 _TELL_OWNER_EVERY: Final = timedelta(minutes=15)
 _TRIES: Final = 4
 _PARKED_FOR: Final = timedelta(hours=24)
+_LOOK_AT_SILENCE_WITHIN: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """One text while it is being taken: what arrived, and what is known of who sent it."""
+    """One text while it is being taken: what it says, who sent it, and what they were asked last."""
 
-    arrival: Waiting
-    text: IncomingText
     message: Message
     decision: Decision
     point: ContactPoint | None
     duplicate_of: UUID | None
+    asked: Conversation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What to answer to a text: catalogue keys, and why."""
+
+    keys: tuple[str, ...]
+    purpose: Purpose
 
 
 def anything_waits(uow: UnitOfWork, *, now: datetime) -> bool:
@@ -74,7 +82,12 @@ def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
 
 
 def put_back(uow: UnitOfWork, arrival: Waiting, *, problem: str, now: datetime) -> None:
-    """What to do with an arrival that could not be taken: try again soon, and after a few tries tell a human."""
+    """What to do with an arrival that could not be taken: try again soon, after a few tries tell a human.
+
+    Nothing where another worker has tried, or taken, it since.
+    """
+    if not uow.intake.still_waits(arrival):
+        return
     if arrival.attempts + 1 < _TRIES:
         wait = timedelta(seconds=2 ** (2 * arrival.attempts))
         uow.intake.try_again(arrival.id, at=now + wait, problem=problem)
@@ -88,18 +101,23 @@ def put_back(uow: UnitOfWork, arrival: Waiting, *, problem: str, now: datetime) 
 
 def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetime) -> UUID:
     """Keep a text, put it into its case, and answer it at most once. Returns the message's id."""
+    text = replace(text, sender=kept_words(text.sender), body=kept_words(text.body))
     came = _read(uow, arrival, text, now=now)
     uow.intake.add_message(came.message, came.decision, came.duplicate_of)
     if came.message.sender_kind not in {SenderKind.PHONE, SenderKind.WITHHELD}:
         # Operators, robots and ourselves: kept for whoever looks, never answered, no case.
         uow.audit.record(Deed("message.ignored", "reception", came.message.id))
         return came.message.id
+    wish = wish_in(text.body)
+    if wish and _heeded(uow, came, wish, now=now):
+        return came.message.id
+    if came.duplicate_of:
+        _repeated(uow, came, came.duplicate_of, now=now)
+        return came.message.id
     case = uow.cases.open_with_phone(came.point.id) if came.point else None
-    conversation = uow.intake.conversation(came.point.id, now) if came.point else None
-    reply = reply_to(text.body, came.decision, asked=conversation.asked if conversation else None)
+    reply = reply_to(text.body, came.decision, asked=came.asked.asked if came.asked else None)
     case = _heard(uow, came, case, reply, now=now) if case else _opened(uow, came, reply, now=now)
-    if came.point and not came.duplicate_of:
-        _answer(uow, came.point, came, case, reply, in_conversation=conversation is not None, now=now)
+    _answer(uow, came, case, reply, now=now)
     return came.message.id
 
 
@@ -116,10 +134,46 @@ def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetim
         id=new_id(now), contact_point_id=point.id if point else None,
         sender_kind=OWN_NUMBER if own else sender.kind, carrier=arrival.carrier, via=text.via,
         carrier_id=arrival.carrier_id, body=text.body, received_at=arrival.received_at,
-        claimed_at=text.claimed_at,
+        # A phone's clock may be days ahead; nothing was sent after it came.
+        claimed_at=min(text.claimed_at, arrival.received_at) if text.claimed_at else None,
     )  # fmt: skip
     duplicate_of = uow.intake.same_lately(message, _SAME_TEXT_WITHIN) if point else None
-    return Came(arrival, text, message, decision, point, duplicate_of)
+    asked = uow.intake.conversation(point.id, now) if point else None
+    return Came(message, decision, point, duplicate_of, asked)
+
+
+def _repeated(uow: UnitOfWork, came: Came, original: UUID, *, now: datetime) -> None:
+    """A carrier brought the same words twice: they stand beside the first, and nothing else happens."""
+    for case_id in uow.intake.cases_of([original]).values():
+        _link(uow, came, case_id, now=now)
+
+
+def _heeded(uow: UnitOfWork, came: Came, wish: Wish, *, now: datetime) -> bool:
+    """Whether a wish for silence, or for its end, was granted; one last word confirms it."""
+    point = came.point
+    if point is None:
+        return False
+    silent = uow.outbox.rule_for(point.phone).opted_out_at is not None
+    if wish is Wish.WORDS_AGAIN and not silent:
+        return False
+    silence = wish is Wish.SILENCE
+    case = uow.cases.open_with_phone(point.id)
+    if silence is not silent:
+        uow.outbox.set_rule(uow.outbox.phone_index(point.phone), opted_out_at=now if silence else None)
+        uow.audit.record(Deed("phone.opted_out" if silence else "phone.opted_in", "reception", point.id))
+        last_word = Saying(("sms.opt_out_done",), Purpose.OPT_OUT)
+        saying = last_word if silence else Saying(("sms.opt_in_done",), Purpose.ANSWER)
+        _say(uow, came, case, saying, now=now)
+    uow.intake.end_conversation(point.id)
+    if case:
+        _link(uow, came, case.id, now=now)
+        _tell_owner(uow, case, now=now)
+    elif silence and not silent:
+        due_at = now + _LOOK_AT_SILENCE_WITHIN
+        uow.records.add_task(
+            kind="opted_out", case_id=None, subject_id=came.message.id, due_at=due_at, now=now
+        )
+    return True
 
 
 def _opened(uow: UnitOfWork, came: Came, reply: Reply, *, now: datetime) -> Case:
@@ -137,28 +191,45 @@ def _opened(uow: UnitOfWork, came: Came, reply: Reply, *, now: datetime) -> Case
     case = open_case(uow, draft, actor="reception", now=now)
     if came.point:
         uow.cases.add_phone(case.id, came.point.id, now)
-    _link(uow, came, case, now=now)
+    _link(uow, came, case.id, now=now)
     return case
 
 
 def _heard(uow: UnitOfWork, came: Came, case: Case, reply: Reply, *, now: datetime) -> Case:
     """The open case with the text in its thread; what it tells may add a category or raise urgency."""
-    _link(uow, came, case, now=now)
-    if came.duplicate_of:
-        return case
+    _link(uow, came, case.id, now=now)
     words = came.decision.urgency
     urgency = uow.rulebook.urgency_of(reply.categories, words) if reply.categories else _of_danger_only(words)
     learnt, facts = stages.learn(
         case, categories=reply.categories, urgency=urgency, reasons=_reasons(came), now=now
     )
+    learnt, more = _filled_in(learnt, came.decision, now=now)
+    facts = [*facts, *more]
     if facts:
         saved = uow.cases.save(learnt)
         uow.tell(case.id, facts, actor="reception")
         clocks.adapt(uow, case, saved, now=now)
         case = saved
+    _tell_owner(uow, case, now=now)
+    return case
+
+
+def _filled_in(case: Case, decision: Decision, *, now: datetime) -> tuple[Case, list[Fact]]:
+    """What a later text adds to what nobody knew: where the person works, and that there are more of them."""
+    fields: dict[str, Any] = {}
+    if case.destination_country is None and decision.destination:
+        fields["destination_country"] = decision.destination
+    if decision.members and decision.members > case.member_count:
+        fields["member_count"] = decision.members
+    if not fields:
+        return case, []
+    return replace(case, **fields, updated_at=now), [DetailsChanged(tuple(sorted(fields)))]
+
+
+def _tell_owner(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
+    """The owner learns that something came, not with every text of a row."""
     if case.owner_id and not uow.outbox.alerted_since(case.id, case.owner_id, now - _TELL_OWNER_EVERY):
         alert(uow, [case.owner_id], case, key="staff.new_message", purpose=Purpose.STAFF_ALERT, now=now)
-    return case
 
 
 def _of_danger_only(words: Urgency) -> Urgency:
@@ -166,42 +237,42 @@ def _of_danger_only(words: Urgency) -> Urgency:
     return words if words is Urgency.U1 else Urgency.U4
 
 
-def _link(uow: UnitOfWork, came: Came, case: Case, *, now: datetime) -> None:
-    uow.intake.link(came.message.id, case.id, now)
-    fact = MessageReceived(came.message.id, came.message.carrier, came.message.carrier_id, came.duplicate_of)
-    uow.tell(case.id, [fact], actor="reception")
+def _link(uow: UnitOfWork, came: Came, case_id: UUID, *, now: datetime) -> None:
+    message = came.message
+    uow.intake.link(message.id, case_id, now)
+    fact = MessageReceived(
+        message.id, message.carrier, message.carrier_id, came.duplicate_of, message.claimed_at
+    )
+    uow.tell(case_id, [fact], actor="reception")
 
 
-def _answer(
-    uow: UnitOfWork,
-    point: ContactPoint,
-    came: Came,
-    case: Case,
-    reply: Reply,
-    *,
-    in_conversation: bool,
-    now: datetime,
-) -> None:
+def _answer(uow: UnitOfWork, came: Came, case: Case, reply: Reply, *, now: datetime) -> None:
     """At most one answer: to what was asked, or one acknowledgement a day with the first question."""
-    keys: tuple[str, ...] = ()
-    purpose = Purpose.ANSWER
-    if in_conversation:
-        keys = reply.keys
-        uow.intake.end_conversation(point.id)
-    elif not uow.outbox.acknowledged_since(point.phone, now - ACKNOWLEDGE_AGAIN_AFTER):
-        purpose = Purpose.ACKNOWLEDGE
-        keys = ("sms.ack_urgent" if case.urgency is Urgency.U1 else "sms.ack_received",)
+    if came.point is None:
+        return
+    if came.asked:
+        if reply.keys:
+            uow.intake.end_conversation(came.point.id)
+            _say(uow, came, case, Saying(reply.keys, Purpose.ANSWER), now=now)
+    elif not uow.outbox.acknowledged_since(came.point.phone, now - ACKNOWLEDGE_AGAIN_AFTER):
+        keys = ["sms.ack_urgent" if case.urgency is Urgency.U1 else "sms.ack_received"]
         if case.categories == (stages.UNCLASSIFIED,):
-            keys = (*keys, "sms.menu")
-            asked = Conversation(case.id, "problem", now + ACKNOWLEDGE_AGAIN_AFTER)
-            uow.intake.converse(point.id, asked, now)
-    if keys:
-        way = Way(came.message.carrier, came.message.via)
-        words = Words(
-            point.phone, keys, point.language, Script(point.script), {"code": case.code}, purpose,
-            case_id=case.id, answers_id=came.message.id, same_as=way,
-        )  # fmt: skip
-        say(uow, words, now=now)
+            keys.append("sms.menu")
+            asked = Conversation(case.id, PROBLEM, now + ACKNOWLEDGE_AGAIN_AFTER)
+            uow.intake.converse(came.point.id, asked, now)
+        _say(uow, came, case, Saying(tuple(keys), Purpose.ACKNOWLEDGE), now=now)
+
+
+def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime) -> None:
+    """Answer this text, by the way it came and as its sender writes."""
+    if came.point is None:
+        return
+    words = Words(
+        came.point.phone, saying.keys, came.point.language, Script(came.point.script),
+        {"code": case.code if case else None}, saying.purpose, case_id=case.id if case else None,
+        answers_id=came.message.id, same_as=Way(came.message.carrier, came.message.via),
+    )  # fmt: skip
+    say(uow, words, now=now)
 
 
 def _destination(came: Came) -> str | None:

@@ -2,10 +2,24 @@
 
 from datetime import datetime
 
-from app.outbox.rules import GiveUp, NotKnown, Sending, State, Taken, Text, TryLater, wait_before
-from app.usecases.deliveries import give_up, tell_of
+from app.outbox.rules import (
+    BLOCKED,
+    GiveUp,
+    Hold,
+    NotKnown,
+    Sending,
+    State,
+    Taken,
+    Text,
+    TryLater,
+    moves_up,
+    phone_refuses,
+    wait_before,
+)
+from app.outbox.store import Kept
+from app.usecases.deliveries import give_up, hold, tell_of
 from app.usecases.unit_of_work import UnitOfWork
-from app.usecases.words import gateway_heartbeat
+from app.usecases.words import gateway_heartbeat, phone_way
 
 
 def anything_due(uow: UnitOfWork, carrier: str, *, now: datetime) -> bool:
@@ -14,36 +28,78 @@ def anything_due(uow: UnitOfWork, carrier: str, *, now: datetime) -> bool:
 
 
 def lease(uow: UnitOfWork, carrier: str, *, now: datetime, limit: int) -> list[Text]:
-    """Texts for this carrier that nobody else will send while the lease lasts."""
+    """Texts for this carrier that nobody else will send while the lease lasts.
+
+    Fewer than were due, or none, where a phone said in the meantime that it takes no texts.
+    """
     texts = uow.outbox.claim_due(carrier, now, limit)
     uow.rulebook.passed("outbox.claimed")
-    return texts
+    return [text for text in texts if not _held_back(uow, text, now=now)]
 
 
 def record(uow: UnitOfWork, text: Text, sending: Sending, *, now: datetime) -> None:
-    """Write down what the carrier said of a leased text."""
+    """Write down what the carrier said of a leased text. Only what it took counts after the lease ran out."""
     kept = uow.outbox.locked(text.id)
-    if kept is None or kept.state is not State.SENDING:
-        return  # A report overtook the answer: it knows better.
-    match sending:
-        case Taken(carrier_id, state):
-            uow.outbox.move(kept, state, now, carrier_id=carrier_id)
-            tell_of(uow, kept, state, now=now)
-        case TryLater(code, wait, at_most) if kept.attempts < at_most:
-            due_at = now + wait_before(kept.attempts, wait)
-            uow.outbox.move(kept, State.QUEUED, now, error_code=code, due_at=due_at)
-        case TryLater(code, _, _):
-            give_up(uow, kept, GiveUp(code), now=now)
-        case NotKnown(code):
-            # It stays leased as one that may have gone: the next try looks before it sends.
-            due_at = now + wait_before(kept.attempts, None)
-            uow.outbox.move(kept, State.SENDING, now, error_code=code, due_at=due_at)
-        case GiveUp() as final:
-            give_up(uow, kept, final, now=now)
+    if kept is None:
+        return
+    if isinstance(sending, Taken):
+        _taken(uow, kept, sending, now=now)
+    elif kept.state is State.SENDING and kept.attempts == text.attempt:
+        _not_taken(uow, text, kept, sending, now=now)
     uow.rulebook.passed("outbox.recorded")
 
 
 def offer(uow: UnitOfWork, gateway: str, *, now: datetime, limit: int) -> list[Text]:
     """What a gateway phone should send; the same texts are offered again until it reports of them."""
     uow.heartbeats.beat(gateway_heartbeat(gateway), now)
-    return uow.outbox.offer("cht", gateway, now, limit)
+    texts = uow.outbox.offer("cht", gateway, now, limit)
+    return [text for text in texts if not _held_back(uow, text, now=now)]
+
+
+def _taken(uow: UnitOfWork, kept: Kept, taken: Taken, *, now: datetime) -> None:
+    """The carrier has the text. A report that overtook its answer, or the end of its time, stays."""
+    if moves_up(kept.state, taken.state):
+        uow.outbox.move(kept, taken.state, now, carrier_id=taken.carrier_id)
+        tell_of(uow, kept, taken.state, now=now)
+    elif kept.carrier_id is None:
+        uow.outbox.known_as(kept, taken.carrier_id)
+
+
+def _not_taken(
+    uow: UnitOfWork, text: Text, kept: Kept, sending: TryLater | Hold | GiveUp | NotKnown, *, now: datetime
+) -> None:
+    # While it is not known whether an earlier try went, each later one has to look before it sends.
+    waiting = State.SENDING if text.may_have_gone else State.QUEUED
+    match sending:
+        case TryLater(code, wait, at_most) if kept.attempts < at_most:
+            due_at = now + wait_before(kept.attempts, wait)
+            uow.outbox.move(kept, waiting, now, error_code=code, due_at=due_at)
+        case TryLater(code, _, _):
+            give_up(uow, kept, GiveUp(code), now=now)
+        case Hold() as refused:
+            hold(uow, kept, refused, waiting=waiting, now=now)
+        case NotKnown(code):
+            due_at = now + wait_before(kept.attempts, None)
+            uow.outbox.move(kept, State.SENDING, now, error_code=code, due_at=due_at)
+        case GiveUp(code, "no_route") if way := phone_way(uow, text.to.country, now=now):
+            uow.outbox.move(
+                kept, State.QUEUED, now, error_code=code, due_at=now, carrier=way.carrier, via=way.via
+            )
+        case GiveUp() as final:
+            give_up(uow, kept, final, now=now)
+
+
+def _held_back(uow: UnitOfWork, text: Text, *, now: datetime) -> bool:
+    """Whether the phone said, after the text was queued, that it takes none; the text is then held."""
+    rule = uow.outbox.rule_for(text.to)
+    refused = phone_refuses(rule, text.purpose, now)
+    kept = uow.outbox.locked(text.id) if refused else None
+    if refused is None or kept is None:
+        return False
+    if refused == BLOCKED:
+        waiting = State.SENDING if text.may_have_gone else State.QUEUED
+        uow.outbox.move(kept, waiting, now, error_code=refused, due_at=rule.blocked_until)
+    else:
+        uow.outbox.move(kept, State.HELD, now, error_code=refused)
+        tell_of(uow, kept, State.HELD, now=now, error_code=refused)
+    return True

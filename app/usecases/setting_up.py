@@ -16,6 +16,8 @@ from app.kernel.refusal import Refusal
 from app.usecases.unit_of_work import UnitOfWork
 
 SHORTEST_PASSWORD: Final = 10
+LONGEST_NAME: Final = 64
+_DIGITS_OF_A_PHONE: Final = 7
 _OF_AN_ORGANISATION: Final = frozenset({Role.CASEWORKER, Role.DUTY_LEAD, Role.SUPERVISOR})
 
 _POSTS: Final = (
@@ -87,6 +89,7 @@ def load_organisations(uow: UnitOfWork, configured: Iterable[Organisation]) -> N
 
 def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: bool = False) -> UUID:
     """A new worker who can sign in. Raises: CannotAddWorker."""
+    _must_be_a_name(wish.username)
     if uow.identity.worker_named(wish.username):
         raise CannotAddWorker(problem="the name is taken")
     if len(wish.password) < SHORTEST_PASSWORD:
@@ -104,6 +107,14 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
     )  # fmt: skip
     uow.audit.record(Deed("worker.added", "cli", worker_id, {"role": wish.role.value}))
     return worker_id
+
+
+def _must_be_a_name(username: str) -> None:
+    """Sign-in names lie open in the database, so none may be a phone number. Raises: CannotAddWorker."""
+    if not 1 < len(username) <= LONGEST_NAME or not username.isprintable() or " " in username:
+        raise CannotAddWorker(problem=f"the name needs 2 to {LONGEST_NAME} characters without a blank")
+    if sum(char.isdecimal() for char in username) >= _DIGITS_OF_A_PHONE:
+        raise CannotAddWorker(problem="the name looks like a phone number")
 
 
 def demo_people(organisations: Iterable[Organisation]) -> list[DemoPerson]:

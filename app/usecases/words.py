@@ -57,12 +57,16 @@ def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
     way = choose_way(_ways(uow, now), country=words.to.country, same_as=words.same_as)
     if way is None:
         return None
-    asked = Asked(words.to, words.purpose, True, lately, words.to in uow.rulebook.own_numbers)
-    held = held_because(asked, uow.outbox.rule_for(words.to), now)
     body = "\n".join(
         uow.rulebook.catalogues.fill(key, words.language, words.values, script=words.script)
         for key in words.keys
     )
+    asked = Asked(
+        words.to, words.purpose, automatic=True, automatic_last_hour=lately,
+        own_number=words.to in uow.rulebook.own_numbers,
+        repeats=lately >= AUTOMATIC_AN_HOUR and uow.outbox.only_said_since(words.to, body, now - _HOUR),
+    )  # fmt: skip
+    held = held_because(asked, uow.outbox.rule_for(words.to), now)
     text = Queued(
         id=new_id(now), purpose=words.purpose, to=words.to, way=way, body=body, language=str(words.language),
         parts=parts(body), automatic=True, expires_at=expires_at(words.purpose, now), case_id=words.case_id,
@@ -77,7 +81,7 @@ def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
     return state
 
 
-def alert(
+def alert(  # noqa: PLR0913 - to whom, of what, in which words, why and when: none follows from another
     uow: UnitOfWork, workers: Iterable[UUID], case: Case, *, key: str, purpose: Purpose, now: datetime
 ) -> None:
     """Tell workers that a case wants them. The words name no person and no problem."""
@@ -95,6 +99,12 @@ def _ways(uow: UnitOfWork, now: datetime) -> list[Way]:
         replace(way, alive=way.country is None or gateway_heartbeat(way.via) in living)
         for way in uow.rulebook.ways
     ]
+
+
+def phone_way(uow: UnitOfWork, country: str | None, *, now: datetime) -> Way | None:
+    """A living gateway phone for a country, its own first: the way where a carrier has no route."""
+    living = [way for way in _ways(uow, now) if way.country is not None and way.alive]
+    return choose_way(living, country=country, same_as=None)
 
 
 def gateway_heartbeat(gateway: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.kernel.clock import Clock
@@ -15,6 +16,7 @@ from app.usecases.unit_of_work import Office
 from app.workers.places import place_of
 
 _LOG = structlog.get_logger("worker")
+_SENDINGS = Counter("spean_outbox_sendings_total", "Texts handed to a carrier", ["carrier", "answer"])
 _TIMERS_AT_ONCE: Final = 200
 _LONGEST_REST: Final = timedelta(minutes=1)
 # The database itself is at fault, and no case: the loop waits and tries all of them again.
@@ -123,7 +125,7 @@ class Outbox:
     clock: Clock
 
     def step(self, now: datetime) -> bool:
-        """Lease a text, hand it over, and write down what became of it."""
+        """Lease a text, hand it over, and write down what became of it. Whether there was one to look at."""
         with self.office.look() as uow:
             if not sending.anything_due(uow, self.carrier.name, now=now):
                 return False
@@ -131,11 +133,12 @@ class Outbox:
             texts = sending.lease(uow, self.carrier.name, now=now, limit=1)
         for text in texts:
             answer = self.carrier.send(text)
+            _SENDINGS.labels(self.carrier.name, type(answer).__name__).inc()
             self.office.rulebook.passed("outbox.sent")
             after = self.clock.now()
             with self.office.work(after) as uow:
                 sending.record(uow, text, answer, now=after)
-        return bool(texts)
+        return True
 
 
 @dataclass(frozen=True)

@@ -187,13 +187,14 @@ class EscalationFired(Fact):
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived(Fact):
-    """A text came in."""
+    """A text came in. `claimed_at` is when a phone says that it was sent, never later than it came."""
 
     kind = "message.received"
     message_id: UUID
     carrier: str
     carrier_id: str
     duplicate_of: UUID | None = None
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,8 +210,8 @@ def decline(case: Case, *, by: UUID, reason: str, now: datetime) -> Step:
     if case.owner_id != by:
         raise NotOwner
     given_back = replace(
-        case, owner_id=None, queue=Queue.ORGANISATION, status=Status.TRIAGED, accepted_at=None, hold_until=None,
-        updated_at=now,
+        case, owner_id=None, queue=Queue.ORGANISATION, status=Status.TRIAGED, accepted_at=None,
+        hold_until=None, updated_at=now,
     )  # fmt: skip
     return given_back, [CaseDeclined(by, reason)]
 

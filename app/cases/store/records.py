@@ -176,6 +176,12 @@ class RecordStore:
             id=new_id(now), kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now
         ))  # fmt: skip
 
+    def add_task_once(self, *, kind: str, subject_id: UUID | None, due_at: datetime, now: datetime) -> None:
+        """As add_task, for no case, unless somebody has a task of this kind to do already."""
+        waiting = select(tasks.c.id).where(tasks.c.kind == kind, tasks.c.done_at.is_(None)).limit(1)
+        if self._connection.execute(waiting).first() is None:
+            self.add_task(kind=kind, case_id=None, subject_id=subject_id, due_at=due_at, now=now)
+
     def open_tasks(self, sight: Sight, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Task]:
         """What waits for a human, the most pressing first. Tasks of no case are the coordinators'."""
         asked = select(tasks).where(tasks.c.done_at.is_(None), _for_eyes(sight))

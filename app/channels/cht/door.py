@@ -6,9 +6,11 @@ import hmac
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 import orjson
+from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +22,10 @@ from app.outbox.rules import Text
 from app.usecases import deliveries, sending
 from app.usecases.unit_of_work import Office
 
+# What did not get in leaves nothing behind but a count.
+_REFUSED: Final = Counter(
+    "spean_gateway_refused_total", "Requests that the gateways' door refused", ["status"]
+)
 _OFFERED_AT_ONCE: Final = 50
 _UNPACKED_LIMIT_BYTES: Final = 8 * BODY_LIMIT_BYTES
 
@@ -106,7 +112,8 @@ def _unpacked(request: Request, body: bytes) -> bytes:
 
 
 def _error(status: int, message: str) -> Response:
-    headers = {"WWW-Authenticate": 'Basic realm="gateway"'} if status == 401 else None
+    _REFUSED.labels(str(status)).inc()
+    headers = {"WWW-Authenticate": 'Basic realm="gateway"'} if status == HTTPStatus.UNAUTHORIZED else None
     return _json(status, {"error": True, "message": message}, headers)
 
 

@@ -1,4 +1,4 @@
-"""Reading JSON from a phone that may say anything: nothing nests too deep, and items are kept as they came."""
+"""Reading JSON from a phone that may say anything: nothing too deep, and items kept as they came."""
 
 import json
 import re

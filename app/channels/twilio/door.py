@@ -1,6 +1,7 @@
 """Twilio's webhooks: verify, commit what came to the inbox, answer."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -9,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.channels.door import BodyTooLarge, Inbox, commit, read_body
+from app.channels.twilio.reading import fields_of
 from app.channels.twilio.signature import Params, SignatureCheck, Signed
-from app.intake.rules.incoming import Arrival
+from app.intake.rules.incoming import Arrival, kept_id
 
 CARRIER = "twilio"
 _EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -29,7 +31,7 @@ class TwilioDoor:
     check: SignatureCheck
 
     async def text(self, request: Request) -> Response:
-        """`POST /twilio/sms`: one incoming text, answered with nothing to say: replies leave by the outbox."""
+        """`POST /twilio/sms`: one incoming text, answered with nothing: replies leave by the outbox."""
         return await self._take(request, kind="text")
 
     async def status(self, request: Request) -> Response:
@@ -43,15 +45,17 @@ class TwilioDoor:
             _REFUSED.labels(CARRIER, "too_large").inc()
             return Response(status_code=413)
         params = _params(request, body)
-        if not self.check.holds(_signed(request, body, params)) or params is None:
+        if not self.check.holds(_signed(request, body, params)):
             _REFUSED.labels(CARRIER, "signature").inc()
             return Response(status_code=403)
-        await commit(self.inbox, [_arrival(params, body, kind)])
+        fields = fields_of(body) if params is None else {name: params.first(name) for name in params}
+        await commit(self.inbox, [_arrival(fields, body, kind)])
         return Response(_EMPTY_TWIML, media_type="text/xml; charset=utf-8")
 
 
 def _params(request: Request, body: bytes) -> Params | None:
-    if not request.headers.get("content-type", _FORM).startswith(_FORM):
+    """The fields of a form; None for any other body, which its own hash in the URL must vouch for."""
+    if not request.headers.get("content-type", _FORM).lower().startswith(_FORM):
         return None
     params = Params()
     try:
@@ -76,9 +80,11 @@ def _signed(request: Request, body: bytes, params: Params | None) -> Signed:
     )
 
 
-def _arrival(params: Params, body: bytes, kind: str) -> Arrival:
-    sid = params.first("MessageSid") or params.first("SmsSid") or hashlib.sha256(body).hexdigest()
+def _arrival(fields: Mapping[str, str], body: bytes, kind: str) -> Arrival:
+    sid = fields.get("MessageSid") or fields.get("SmsSid") or hashlib.sha256(body).hexdigest()
+    account = kept_id(fields["AccountSid"]) if fields.get("AccountSid") else ""
+    if kind == "text":
+        return Arrival(CARRIER, account, sid, kind, fields.get("From", ""), body)
     # A text of ours has many statuses, each of which is news; a text to us comes under its sid alone.
-    carrier_id = f"{sid}:{params.first('MessageStatus')}" if kind == "status" else sid
-    sender = sid if kind == "status" else params.first("From")
-    return Arrival(CARRIER, params.first("AccountSid"), carrier_id, kind, sender, body)
+    status = fields.get("MessageStatus") or fields.get("SmsStatus", "")
+    return Arrival(CARRIER, account, f"{sid}:{status}", kind, sid, body)

@@ -1,12 +1,17 @@
 """What the forms that Twilio sends mean, and what its error codes ask us to do."""
 
+import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl
 
-from app.intake.rules.incoming import IncomingReport, IncomingText, Unreadable
-from app.outbox.rules import GiveUp, Report, State, TryLater
+from app.intake.rules.incoming import IncomingReport, IncomingText, Unreadable, kept_words
+from app.outbox.rules import GiveUp, Hold, Report, State, TryLater
+
+# Not Twilio's: the field in which the reconciler says when a text was written that it found later.
+WRITTEN_AT: Final = "WrittenAt"
+_CAME_IN: Final = frozenset({"received", "receiving"})
 
 _STATES: Final[Mapping[str, State]] = {
     "accepted": State.ACCEPTED,
@@ -25,54 +30,78 @@ _STATES: Final[Mapping[str, State]] = {
 # What each error means for us. Source: docs/sources.md#twilio-errors. Somleng's codes are not
 # numbers, so codes are text throughout.
 _CANNOT_TEXT: Final = frozenset({"21211", "21614", "21635", "30005", "30006"})
-_CONFIGURATION: Final = frozenset({"20003", "21408", "21606", "21659", "30034", "21612"})
-_OPTED_OUT: Final = "21610"
-_LOOP: Final = "14107"
+# Not the text's fault: our account is closed or its token wrong, a country is switched off there, the
+# number that we send from or the address for statuses is not right.
+_CONFIGURATION: Final = frozenset({
+    "10001", "20003", "20005", "20006", "20008", "20404", "21212", "21408", "21603", "21606", "21609",
+    "21659", "30002", "30034",
+})  # fmt: skip
+_EFFECTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(_CANNOT_TEXT, "cannot_text"),
+    "21610": "opted_out", "21612": "no_route", "14107": "blocked",
+}  # fmt: skip
 _LATER: Final[Mapping[str, TryLater]] = {
-    # The phone is off: people who are held have their phones off for hours. Three tries in a day.
-    "30003": TryLater("30003", timedelta(hours=2), at_most=4),
+    # The phone is off: people who are held have their phones off for hours. Three more tries, as far
+    # apart as the time allows in which the words are true.
+    "30003": TryLater("30003", timedelta(minutes=90), at_most=4),
     "30008": TryLater("30008", timedelta(minutes=5), at_most=3),
-    "20429": TryLater("20429", timedelta(seconds=5), at_most=12),
+    # Never taken up, so safe to repeat as long as the words are true.
+    "20429": TryLater("20429", timedelta(seconds=5), at_most=100),
     "30001": TryLater("30001", timedelta(minutes=1), at_most=5),
 }
 
 
 def read(raw: bytes, _account: str) -> IncomingText | IncomingReport:
     """The meaning of a form that came to one of Twilio's doors. Raises: Unreadable."""
-    fields = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+    fields = fields_of(raw)
     status = fields.get("MessageStatus") or (fields.get("SmsStatus") if "Body" not in fields else None)
-    if status:
+    if status and status not in _CAME_IN:
         return _report(fields, status)
     if "From" not in fields and "Body" not in fields:
         raise Unreadable("neither From nor Body")
     return IncomingText(
         sender=fields.get("From", ""),
         via=fields.get("To", ""),
-        # PostgreSQL keeps no NUL in a text; the raw form keeps it.
-        body=fields.get("Body", "").replace("\x00", ""),
+        body=fields.get("Body", ""),
+        claimed_at=_moment(fields.get(WRITTEN_AT)),
     )
 
 
-def verdict_on(code: str) -> TryLater | GiveUp:
+def fields_of(raw: bytes) -> dict[str, str]:
+    """The fields of a form, or of a JSON object, each with its first value; empty for anything else."""
+    text = raw.decode("utf-8", "replace")
+    if not text.lstrip().startswith("{"):
+        pairs = parse_qsl(text, keep_blank_values=True)
+        return {name: kept_words(value) for name, value in reversed(pairs)}
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: kept_words(value) for name, value in given.items() if isinstance(value, str)}
+
+
+def verdict_on(code: str) -> TryLater | Hold | GiveUp:
     """What an error code asks us to do with the text."""
     if code in _LATER:
         return _LATER[code]
-    if code in _CANNOT_TEXT:
-        return GiveUp(code, "cannot_text")
-    if code == _OPTED_OUT:
-        return GiveUp(code, "opted_out")
-    if code == _LOOP:
-        return GiveUp(code, "blocked")
-    return GiveUp(code, "halt" if code in _CONFIGURATION else None)
+    if code in _CONFIGURATION:
+        return Hold(code)
+    return GiveUp(code, _EFFECTS.get(code))
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _report(fields: Mapping[str, str], status: str) -> IncomingReport:
     sid = fields.get("MessageSid") or fields.get("SmsSid")
     if not sid:
         raise Unreadable("MessageSid")
-    state = _STATES.get(status)
-    if state is None:
-        raise Unreadable("MessageStatus")
+    # A state that Twilio thinks of one day tells no more than that it has the text.
+    state = _STATES.get(status, State.ACCEPTED)
     code = fields.get("ErrorCode") or None
     failed = state in {State.FAILED, State.UNDELIVERED}
     return IncomingReport(sid, Report(state, code, verdict_on(code) if failed and code else None))

@@ -1,22 +1,29 @@
 """Sending through Twilio's REST interface, and looking there before sending again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import requests
-from requests.adapters import HTTPAdapter
-from twilio.base.exceptions import TwilioRestException
-from twilio.http.http_client import TwilioHttpClient
-from twilio.rest import Client
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 
 from app.channels.twilio.reading import verdict_on
-from app.outbox.rules import NotKnown, Sending, Taken, Text, TryLater
+from app.channels.twilio.rest import Account, client_of
+from app.outbox.rules import Hold, NotKnown, Sending, Taken, Text, TryLater
 
+_TIMED_OUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
-_LOOK_BACK: Final = timedelta(minutes=5)
+# Our clock and theirs may differ by this much.
+_LOOK_BACK: Final = timedelta(minutes=15)
+_LOOK_AT: Final = 200
 _LONGEST_VALIDITY: Final = 36_000
 _SHORTEST_VALIDITY: Final = 1
+_DID_NOT_GO: Final = frozenset({"failed", "undelivered", "canceled"})
+_UNCLEAR: Final = (
+    requests.exceptions.RequestException, TwilioException,
+    # What the library raises where an answer is no JSON, or not the JSON that it expects.
+    ValueError, LookupError, TypeError, AttributeError,
+)  # fmt: skip
 
 
 class TwilioSender:
@@ -28,33 +35,26 @@ class TwilioSender:
 
     name = "twilio"
 
-    def __init__(
-        self, *, account_sid: str, token: str, base_url: str, status_url: str, timeout_seconds: float
-    ) -> None:
-        """Talk to the REST interface at this base URL. The library's own time-out is for ever."""
-        http = TwilioHttpClient(timeout=timeout_seconds, max_retries=0)
-        if http.session is not None:
-            http.session.mount("http://", HTTPAdapter())
-        self._client = Client(account_sid, token, http_client=http)
-        self._client.api.base_url = base_url.rstrip("/")
+    def __init__(self, account: Account, *, status_url: str) -> None:
+        """Send for this account; statuses come to this URL."""
+        self._client = client_of(account)
         self._status_url = status_url
 
     def send(self, text: Text) -> Sending:
         """Hand over one text. Never raises for what a carrier or a network may do."""
         try:
-            if text.may_have_gone and (sid := self._already_there(text)):
-                return Taken(sid)
-            created = self._client.messages.create(**self._wish(text))
-        except TwilioRestException as refused:
-            return _meaning(refused)
+            sid = self._already_there(text) if text.may_have_gone else None
+            sid = sid or self._client.messages.create(**self._wish(text)).sid
+        except (TwilioRestException, TwilioServiceException) as refused:
+            return _meaning(refused.status, refused.code)
         except requests.exceptions.ConnectTimeout as cut:
             return TryLater(type(cut).__name__)
-        except (requests.exceptions.RequestException, ValueError, KeyError) as cut:
+        except _UNCLEAR as cut:
             return NotKnown(type(cut).__name__)
-        return Taken(created.sid) if created.sid else NotKnown("no_sid")
+        return Taken(sid) if sid else NotKnown("no_sid")
 
     def _wish(self, text: Text) -> dict[str, Any]:
-        validity = int((text.expires_at - text.created_at).total_seconds())
+        validity = int(text.valid_for.total_seconds())
         return {
             "to": text.to.e164,
             "from_": text.via,
@@ -64,18 +64,28 @@ class TwilioSender:
         }
 
     def _already_there(self, text: Text) -> str | None:
+        """The id of the text if an earlier try arrived. No date is asked for: a text that still waits
+        at Twilio has no date of sending by which it could be found.
+        """
         since = text.created_at - _LOOK_BACK
-        for found in self._client.messages.list(to=text.to.e164, date_sent_after=since, limit=200):
-            if found.body == text.body and found.from_ == text.via:
+        for found in self._client.messages.list(to=text.to.e164, from_=text.via, limit=_LOOK_AT):
+            made_at: datetime | None = found.date_created
+            if (
+                found.body == text.body
+                and found.sid not in text.not_these
+                and found.status not in _DID_NOT_GO
+                and (made_at is None or made_at >= since)
+            ):
                 return str(found.sid)
         return None
 
 
-def _meaning(refused: TwilioRestException) -> Sending:
-    """Twilio's own code where there is one; a proxy's page has only an HTTP status."""
-    code = str(refused.code or refused.status)
-    if refused.status == _TOO_MANY:
+def _meaning(status: int, code: int | str | None) -> Sending:
+    """What a refusal asks of us. Twilio has a code of its own for each; a proxy on the way has none."""
+    if status == _TOO_MANY:
         return verdict_on("20429")
-    if refused.status >= _SERVER_ERROR:
-        return NotKnown(f"http_{refused.status}")
-    return verdict_on(code)
+    if status >= _SERVER_ERROR or status == _TIMED_OUT:
+        return NotKnown(f"http_{status}")
+    if code is None or str(code) == str(status):
+        return Hold(f"http_{status}")
+    return verdict_on(str(code))

@@ -48,11 +48,13 @@ class SignatureCheck:
         """Whether one of our tokens made this signature. Never raises, whatever the request holds."""
         if signed.params is None and not _body_is_signed(signed):
             return False
-        rest = signed.path + (f"?{signed.query}" if signed.query else "")
+        # A server does not tell whether a `?` with nothing behind it ended the address.
+        rests = [f"{signed.path}?{signed.query}"] if signed.query else [signed.path, f"{signed.path}?"]
         claimed = signed.signature.encode("utf-8", "replace")
         return any(
             hmac.compare_digest(validator.compute_signature(base + rest, signed.params).encode(), claimed)
             for base in self._bases
+            for rest in rests
             for validator in self._validators
         )
 

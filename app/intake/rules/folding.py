@@ -90,9 +90,11 @@ def fold(text: str) -> str:
 
 def fold_with_map(text: str) -> tuple[str, list[int], list[int]]:
     """The key, and for each of its characters where the raw characters begin and end behind it."""
-    letters = [char.translate(_LETTERS) for char in text]
-    origin = [place for place, letter in enumerate(letters) for _ in letter]
-    spread = "".join(letters)
+    if all(len(_LETTERS[ord(char)]) == 1 for char in set(text)):
+        origin = list(range(len(text)))
+    else:
+        origin = [place for place, char in enumerate(text) for _ in _LETTERS[ord(char)]]
+    spread = text.translate(_LETTERS)
     left = len(spread) - len(spread.lstrip(" "))
     spread, origin = spread.strip(" "), origin[left : left + len(spread.strip(" "))]
     key: list[str] = []

@@ -1,4 +1,4 @@
-"""The lexicon: the terms, compounds and rules that an NGO keeps in `config/lexicon`, read and checked once."""
+"""The lexicon: terms, phrases and rules that an NGO keeps in `config/lexicon`, read and checked once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -112,7 +112,11 @@ def _in_order(phrases: list[Pattern]) -> list[Pattern]:
     done: list[Pattern] = []
     while waiting:
         names = {phrase.id for phrase in waiting}
-        ready = [p for p in waiting if not any(word in names - {p.id} for words in (*p.words, p.without) for word in words)]
+        ready = [
+            p
+            for p in waiting
+            if not any(word in names - {p.id} for words in (*p.words, p.without) for word in words)
+        ]
         if not ready:
             return done + waiting
         done.extend(ready)
@@ -195,6 +199,8 @@ class _Sheet:
                     if needed not in fields or not self.plain(fields[needed]).strip():
                         raise self.wrong(node, needed, "is missing")
                 script = self.plain(fields["script"])
+                if script == "latin" and any(char.isdigit() for char in self.plain(fields["term"])):
+                    raise self.wrong(fields["term"], "term", "romanised terms hold no digits")
                 if script not in SCRIPTS:
                     raise self.wrong(fields["script"], "script", f"must be one of {', '.join(SCRIPTS)}")
                 found.append(

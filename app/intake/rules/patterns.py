@@ -1,14 +1,16 @@
 """Composing meaning: phrases and rules found among the words of a text, bounded whatever the text."""
 
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from app.intake.rules.lexicon import Pattern
 from app.intake.rules.scanning import Hit
 
-_MOST_PER_GROUP: Final = 24
+_START: Final = attrgetter("start")
+_MOST_PER_GROUP: Final = 16
 # A denial directly before a word takes it back. These groups say "not" and nothing else.
 _DENIALS: Final = frozenset({"not"})
 _DENIED_WITHIN: Final = 2  # characters
@@ -32,6 +34,8 @@ class Index:
 
     def __init__(self, hits: Iterable[Hit]) -> None:
         self.by_group: dict[str, list[Hit]] = {}
+        self._joined: dict[frozenset[str], tuple[list[Hit], list[int]]] = {}
+        self._denials: dict[int, list[Hit]] | None = None
         for hit in hits:
             self.add(hit)
 
@@ -41,40 +45,55 @@ class Index:
         if len(kept) < _MOST_PER_GROUP:
             kept.append(hit)
 
-    def any_of(self, groups: frozenset[str]) -> list[Hit]:
-        """All hits of several groups, in order of place."""
-        lists = [self.by_group[group] for group in groups if group in self.by_group]
-        if not lists:
-            return []
-        if len(lists) == 1:
-            return sorted(lists[0], key=_place)
-        return sorted((hit for one in lists for hit in one), key=_place)
+    def forget(self, group: str) -> None:
+        """Join the lists with this group afresh: it has changed."""
+        for groups in [groups for groups in self._joined if group in groups]:
+            del self._joined[groups]
+
+    def any_of(self, groups: frozenset[str]) -> tuple[list[Hit], list[int]]:
+        """All hits of several groups in order of place, and where each begins."""
+        joined = self._joined.get(groups)
+        if joined is None:
+            lists = [self.by_group[group] for group in groups if group in self.by_group]
+            # Each list is in order already; the sort only merges them and keeps that order.
+            hits = lists[0] if len(lists) == 1 else sorted((hit for one in lists for hit in one), key=_START)
+            joined = self._joined[groups] = (hits, [hit.start for hit in hits])
+        return joined
+
+    def denials(self) -> dict[int, list[Hit]]:
+        """The words that deny, by where they end."""
+        if self._denials is None:
+            self._denials = {}
+            for hit in self.any_of(_DENIALS)[0]:
+                self._denials.setdefault(hit.end, []).append(hit)
+        return self._denials
 
     def has(self, groups: frozenset[str]) -> bool:
         """Whether any of the groups was found."""
         return not groups.isdisjoint(self.by_group)
 
 
-def _place(hit: Hit) -> tuple[int, int]:
-    return (hit.start, hit.end)
-
-
 def grow(index: Index, phrases: Iterable[Pattern]) -> None:
     """Add to the index every phrase that its words make, in the order of the phrases."""
     for phrase in phrases:
-        for match in find(index, phrase):
-            if is_denied(match, index):
-                continue
-            index.add(Hit(phrase.id, match.start, match.end, match.weight))
+        made = [
+            Hit(phrase.id, match.start, match.end, match.weight)
+            for match in find(index, phrase)
+            if not is_denied(match, index)
+        ]
+        if made:
+            for hit in made:
+                index.add(hit)
+            index.forget(phrase.id)
 
 
 def is_denied(match: Match, index: Index) -> bool:
     """Whether the text says that this did not happen: `my boss never hits`."""
-    denials = index.any_of(_DENIALS)
+    denials = index.denials()
     return any(
-        0 <= part.start - denial.end <= _DENIED_WITHIN and not _holds(match, denial)
+        end in denials and not all(_holds(match, denial) for denial in denials[end])
         for part in match.parts
-        for denial in denials
+        for end in range(part.start - _DENIED_WITHIN, part.start + 1)
     )
 
 
@@ -83,61 +102,71 @@ def _holds(match: Match, denial: Hit) -> bool:
     return any(part.start < denial.end and denial.start < part.end for part in match.parts)
 
 
-def find(index: Index, pattern: Pattern) -> list[Match]:
-    """Where the pattern is satisfied, at most a few times."""
-    if any(index.by_group.keys().isdisjoint(groups) for groups in pattern.words):
-        return []
-    if pattern.without and index.has(pattern.without):
-        return []
-    places = [index.any_of(groups) for groups in pattern.words]
-    found = []
-    for first in places[0][:_MOST_PER_GROUP]:
-        chain = _chain(first, places, pattern) if pattern.ordered else _nearby(first, places, pattern.gap)
-        if chain:
-            found.append(
-                Match(
-                    pattern,
-                    min(hit.start for hit in chain),
-                    max(hit.end for hit in chain),
-                    pattern.weight * min(hit.weight for hit in chain),
-                    tuple(chain),
-                )
-            )
-    return found
-
-
-def _chain(first: Hit, places: list[list[Hit]], pattern: Pattern) -> list[Hit] | None:
-    """The hits in the given order, each within the gap of the one before; the nearest are tried first."""
-    chain = [first]
-
-    def extend(depth: int) -> bool:
-        if depth == len(places):
-            return True
-        options = places[depth]
-        end = chain[-1].end
-        at = bisect_left(options, max(chain[-1].start + 1, end - _SLACK), key=lambda hit: hit.start)
-        for hit in options[at : at + _MOST_NEXT]:
-            if hit.start - end > pattern.gap:
+def surest(index: Index, rule: Pattern) -> Match | None:
+    """The surest place where the rule holds and is not denied."""
+    best: Match | None = None
+    for match in find(index, rule):
+        if (best is None or match.weight > best.weight) and not is_denied(match, index):
+            best = match
+            if match.weight >= rule.weight:
                 break
-            chain.append(hit)
-            if extend(depth + 1):
-                return True
-            chain.pop()
-        return False
-
-    return chain if extend(1) else None
+    return best
 
 
-def _nearby(first: Hit, places: list[list[Hit]], within: int) -> list[Hit] | None:
+def find(index: Index, pattern: Pattern) -> Iterator[Match]:
+    """Where the pattern is satisfied, in order of place, a bounded number of times."""
+    for groups in pattern.words:
+        if groups.isdisjoint(index.by_group):
+            return
+    if pattern.without and index.has(pattern.without):
+        return
+    places = [index.any_of(groups) for groups in pattern.words]
+    look = _chain if pattern.ordered else _nearby
+    for first in places[0][0][:_MOST_PER_GROUP]:
+        parts = look(first, places, pattern.gap)
+        if parts:
+            yield Match(
+                pattern,
+                min(hit.start for hit in parts),
+                max(hit.end for hit in parts),
+                pattern.weight * min(hit.weight for hit in parts),
+                tuple(parts),
+            )
+
+
+_Places = list[tuple[list[Hit], list[int]]]
+
+
+def _chain(first: Hit, places: _Places, gap: int, depth: int = 1) -> list[Hit] | None:
+    """The hits in the given order, each within the gap of the one before; the nearest are tried first."""
+    if depth == len(places):
+        return [first]
+    options, starts = places[depth]
+    at = bisect_left(starts, max(first.start + 1, first.end - _SLACK))
+    for hit in options[at : at + _MOST_NEXT]:
+        if hit.start - first.end > gap:
+            break
+        rest = _chain(hit, places, gap, depth + 1)
+        if rest:
+            return [first, *rest]
+    return None
+
+
+def _nearby(first: Hit, places: _Places, within: int) -> list[Hit] | None:
     """One hit of every place, none overlapping another, all within one stretch around the first."""
     chosen = [first]
-    for options in places[1:]:
-        near = [
-            hit for hit in options
-            if max(hit.end, *(h.end for h in chosen)) - min(hit.start, *(h.start for h in chosen)) <= within
-            and all(hit.end <= h.start or hit.start >= h.end for h in chosen)
-        ]  # fmt: skip
-        if not near:
+    begin, end = first.start, first.end
+    for options, starts in places[1:]:
+        best: Hit | None = None
+        for hit in options[bisect_left(starts, end - within) : bisect_right(starts, begin + within)]:
+            if max(end, hit.end) - min(begin, hit.start) > within or any(
+                hit.start < other.end and other.start < hit.end for other in chosen
+            ):
+                continue
+            if best is None or abs(hit.start - first.start) < abs(best.start - first.start):
+                best = hit
+        if best is None:
             return None
-        chosen.append(min(near, key=lambda hit: abs(hit.start - first.start)))
+        chosen.append(best)
+        begin, end = min(begin, best.start), max(end, best.end)
     return chosen

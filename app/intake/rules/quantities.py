@@ -24,7 +24,10 @@ _THAI_NUMBERS: Final = {
 }  # fmt: skip
 _MOST_PEOPLE: Final = 5000
 ADULT: Final = 18  # years. Source: docs/sources.md#minors
-_HALF_GROUP: Final = 2
+_PEOPLE_WORDS: Final = (
+    "នាក់ គ្នា neak nak neakk nek people persons person peoples workers worker of_us women men girls boys "
+    "friends families คน orang pekerja"
+)
 
 
 def _key(word: str) -> str:
@@ -45,30 +48,27 @@ def _any(words: str) -> str:
 
 
 _NUMBER: Final = (
-    r"(?:(?<![\w.,])\d{1,4}|(?<![a-z])(?:"
+    r"(?:(?<![\w.,])[0-9]{1,4}|(?<![a-z])(?:"
     + "|".join(map(re.escape, sorted(_VALUES, key=len, reverse=True)))
     + r"))"
 )
-_NOT_IN_WORD: Final = r"(?![a-z\u17b4-\u17d3])"
-_PEOPLE: Final = re.compile(
-    rf"({_NUMBER})[ -]*(?:khmer |cambodian |other |more )?"
-    rf"(?:{_any('នាក់ គ្នា neak nak neakk nek people persons person peoples workers worker of_us women men girls boys friends families คน orang pekerja ชีวิต')})"
-    + _NOT_IN_WORD
+_WHOLE_WORD: Final = r"(?![a-z\u17b4-\u17d3])"
+_BEFORE: Final = re.compile(rf"({_NUMBER})[ -]*(?:(?:khmer|cambodian|other|more|old)s? +)?$")
+_AFTER: Final = re.compile(rf"[ :,]*(?:{_any('ទើប តែ only បាន ត្រឹម ទើបតែ just')})?[ ]*({_NUMBER})")
+_NOT_PEOPLE: Final = re.compile(
+    r" *(?:month|year|day|week|time|khae|khe|chnam|tngai|thngai|hour|usd|dollar|baht|ringgit|\$|[0-9]|"
+    + _any("ខែ ឆ្នាំ ថ្ងៃ ម៉ោង ពាន់ ម៉ឺន")
+    + ")"
 )
-_WE_ARE: Final = re.compile(
-    rf"(?:we are|we have|us|group of|yerng|yeung|พวกเรา|kami)[ ,]*({_NUMBER})(?! ?(?:month|year|day|week|time|khae|chnam|tngai|hour|usd|\$|baht))\b"
-)
-_MONTHS: Final = re.compile(
-    rf"({_NUMBER})[ -]*(?:{_any('ខែ khae khe month months mth mths เดือน bulan')})" + _NOT_IN_WORD
-)
-_YEARS: Final = re.compile(
-    rf"({_NUMBER})[ -]*(?:{_any('ឆ្នាំ chnam chhnam year years ปี tahun')})" + _NOT_IN_WORD
-)
-_AGE: Final = re.compile(
-    rf"(?:{_any('អាយុ ayu aayu ayo age aged อายุ umur berumur')})[ :]*(?:{_any('ទើប តែ only បាន ត្រឹម ទើបតែ just')})?[ ]*({_NUMBER})"
-    rf"|({_NUMBER})[ -]*(?:years?|yrs?|yo|y/o)[ -]*(?:old)?[ ]*(?:old|girl|boy)"
-    rf"|({_NUMBER})[ -]*yo(?![a-z])"
-    r"|(?<![a-z])(?:i am|im|she is|he is|she|he|only) (\d{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
+_HEAD: Final = 24  # characters before a unit in which its number stands
+_PEOPLE: Final = re.compile(rf"(?:{_any(_PEOPLE_WORDS)})" + _WHOLE_WORD)
+_WE_ARE: Final = re.compile(r"(?:we are|we have|us|group of|yerng|yeung|พวกเรา|kami)(?= |[0-9])")
+_MONTHS: Final = re.compile(rf"(?:{_any('ខែ khae khe month months mth mths เดือน bulan')})" + _WHOLE_WORD)
+_YEARS: Final = re.compile(rf"(?:{_any('ឆ្នាំ chnam chhnam year years ปี tahun')})" + _WHOLE_WORD)
+_AGED: Final = re.compile(rf"(?:{_any('អាយុ ayu aayu ayo age aged อายุ umur berumur')})" + _WHOLE_WORD)
+_OLD: Final = re.compile(r"(?:years?|yrs?)?[ -]*(?:old|girl|boy)|yo(?![a-z])|y/o")
+_I_AM: Final = re.compile(
+    r"(?<![a-z])(?:i am|im|she is|he is|she|he|only) ([0-9]{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
 )
 
 
@@ -81,26 +81,45 @@ class Amount:
     end: int
 
 
-def _read(found: re.Match[str]) -> Amount:
-    text = next(group for group in found.groups() if group)
-    return Amount(int(text) if text.isdecimal() else _VALUES[text], found.start(), found.end())
+def _value(text: str) -> int:
+    return int(text) if text.isdecimal() else _VALUES[text]
+
+
+def _counted(loose: str, unit: re.Pattern[str]) -> list[Amount]:
+    """Every number that stands directly before the unit."""
+    found = []
+    for word in unit.finditer(loose):
+        head = max(0, word.start() - _HEAD)
+        number = _BEFORE.search(loose[head : word.start()])
+        if number:
+            found.append(Amount(_value(number[1]), head + number.start(1), word.end()))
+    return found
 
 
 def people(loose: str) -> Amount | None:
     """The largest number of people that the text names, or None."""
-    found = [_read(match) for pattern in (_PEOPLE, _WE_ARE) for match in pattern.finditer(loose)]
+    found = _counted(loose, _PEOPLE)
+    for word in _WE_ARE.finditer(loose):
+        number = _AFTER.match(loose, word.end())
+        if number and not _NOT_PEOPLE.match(loose, number.end()):
+            found.append(Amount(_value(number[1]), word.start(), number.end()))
     sane = [amount for amount in found if 0 < amount.value <= _MOST_PEOPLE]
     return max(sane, key=lambda amount: amount.value) if sane else None
 
 
 def months(loose: str) -> Amount | None:
     """The longest stretch of time in whole months, years counted as twelve."""
-    found = [_read(match) for match in _MONTHS.finditer(loose)]
-    found += [Amount(a.value * 12, a.start, a.end) for a in map(_read, _YEARS.finditer(loose))]
+    found = _counted(loose, _MONTHS)
+    found += [Amount(year.value * 12, year.start, year.end) for year in _counted(loose, _YEARS)]
     return max(found, key=lambda amount: amount.value) if found else None
 
 
 def minor(loose: str) -> Amount | None:
     """The age of somebody under eighteen whom the text names by age, or None."""
-    ages = [_read(match) for match in _AGE.finditer(loose)]
+    ages = [age for age in _counted(loose, _OLD) if age.value]
+    for word in _AGED.finditer(loose):
+        number = _AFTER.match(loose, word.end())
+        if number:
+            ages.append(Amount(_value(number[1]), word.start(), number.end()))
+    ages += [Amount(int(said[1]), said.start(), said.end()) for said in _I_AM.finditer(loose)]
     return next((age for age in ages if 0 < age.value < ADULT), None)

@@ -1,4 +1,4 @@
-"""Spelling families: the sound key under which the many romanisations of one Khmer word agree, and English stems."""
+"""Spelling families: the sound under which romanisations of one Khmer word agree, and English stems."""
 
 import re
 from functools import lru_cache
@@ -8,7 +8,7 @@ from typing import Final
 _SHORTHAND: Final = {
     "hz": "hei", "hx": "hei", "hy": "hei", "hzy": "hei", "herz": "hei", "hzz": "hei", "hey": "hei",
     "hery": "hei", "haey": "hei", "hoey": "hei", "hoy": "hei", "houy": "hei", "heuy": "hei", "hay": "hei",
-    "mn": "min", "mnn": "min", "mun": "min", "ott": "ot", "at": "ot", "tt": "te", "tee": "te",
+    "mn": "min", "mnn": "min", "ott": "ot", "at": "ot", "tt": "te", "tee": "te",
     "nw": "nov", "nv": "nov", "tv": "tov", "tw": "tov", "bg": "bong", "trv": "trov", "jg": "jong",
     "knh": "nhom", "kh": "nhom", "nh": "nhom", "k": "ke", "jm": "jam", "pg": "phong",
 }  # fmt: skip
@@ -29,7 +29,7 @@ _FAMILIES: Final = (
     (r"w", "v"),
     (r"(?<=[aeiou])r(?![aeiouy])", ""),
     (r"(?<!ea)(?<=[aeiou5])h(?![aeiouy])", ""),
-    (r"(?:aou|ao|au|ou|uo|eo|o|u|a)(?:y|i)(?![aou])", lambda m: "ai" if m.group()[0] == "a" and len(m.group()) == 2 else "oi"),
+    (r"(?:aou|ao|au|ou|uo|eo|o|u)[yi](?![aou])", "oi"),
     (r"(?:eay|eai|aey|ey|ei|ay|eiy|aiy)", "ai"),
     (r"(?:a|o|e)v(?![aeiou])", "o"),
     (r"iea|ie|ia|ea", "8"),
@@ -55,6 +55,9 @@ def sound(word: str) -> str:
 
 _SUFFIXES: Final = ("ing", "ed", "es", "s")
 _SHORTEST_STEM: Final = 3
+_ES_AFTER: Final = ("s", "x", "z", "ch", "sh")
+# A short root such as `rap` of `raped` has lost an e; one that ends in y, w or x never had one.
+_LOST_E: Final = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")
 
 
 @lru_cache(maxsize=_WORDS_KEPT)
@@ -62,11 +65,15 @@ def stem(word: str) -> str:
     """The stem of one English word: `locks`, `locked` and `locking` agree."""
     root = word.replace("'", "")
     for suffix in _SUFFIXES:
-        if root.endswith(suffix) and len(root) - len(suffix) >= _SHORTEST_STEM and not root.endswith("ss"):
-            root = root[: -len(suffix)]
-            break
+        rest = root[: -len(suffix)]
+        if not root.endswith(suffix) or len(rest) < _SHORTEST_STEM or root.endswith("ss"):
+            continue
+        if suffix == "es" and not rest.endswith(_ES_AFTER):
+            continue
+        root = rest + "e" if suffix in {"ing", "ed"} and _LOST_E.fullmatch(rest) else rest
+        break
     root = re.sub(r"(.)\1+", r"\1", root)
-    if len(root) > _SHORTEST_STEM + (root == word) and root.endswith("e"):
+    if len(root) > _SHORTEST_STEM + 1 and root.endswith("e"):
         root = root[:-1]
     if len(root) > _SHORTEST_STEM and root.endswith("i"):
         root = root[:-1] + "y"

@@ -1,6 +1,6 @@
 """Finding words: one pass over a text that yields every known term with its place in the raw text."""
 
-from bisect import bisect_left
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,14 +11,15 @@ from app.intake.rules.romanised import sound, stem
 from app.intake.rules.tries import END, FUZZY_FROM, TOKEN, Entry, Trie, Tries, less_one, loose_places, loosen
 from app.kernel.language import Language, Script
 
+_KHMER: Final = re.compile("[\u1780-\u17d3]")
+_THAI: Final = re.compile("[\u0e01-\u0e4e]")
+_STARTS: Final = re.compile("(?<!\u17d2)[\u1780-\u17b3\u0e01-\u0e4e]")
 # A term ends where no dependent sign follows and begins where no coeng stands before.
 _DEPENDENT: Final = frozenset(map(chr, [*range(0x17B4, 0x17D4), 0x17DD])) | frozenset(
     map(chr, [0x0E31, *range(0x0E34, 0x0E3B), *range(0x0E47, 0x0E4F)])
 )
-_COENG: Final = "\u17d2"
 _TRUSTED: Final = 0.9  # the weight that a term keeps when it was only recognised with one wrong letter
 _SHORT_WORD: Final = 5  # characters of the key
-_LONGEST_WORD: Final = 24
 _SHORTEST_PART: Final = 3  # sounds of each of two terms that were written as one word
 _MOST_TOKENS: Final = 320
 _MOST_CHARS: Final = 1700  # the longest text that carriers join is 1,600
@@ -73,7 +74,7 @@ def view(text: str, tries: Tries) -> View:
     places = loose_places(folded)
     tokens = tuple(
         Token(found.start(), found.end(), found.group())
-        for found, _ in zip(TOKEN.finditer(loose), range(_MOST_TOKENS))
+        for found, _ in zip(TOKEN.finditer(loose), range(_MOST_TOKENS), strict=False)
     )
     script, language = _script(text, loose, tokens, tries)
     return View(
@@ -84,8 +85,8 @@ def view(text: str, tries: Tries) -> View:
 
 
 def _script(text: str, loose: str, tokens: tuple[Token, ...], tries: Tries) -> tuple[Script, Language]:
-    khmer = sum("\u1780" <= char <= "\u17d3" for char in loose)
-    thai = sum("\u0e01" <= char <= "\u0e4e" for char in loose)
+    khmer = len(_KHMER.findall(loose))
+    thai = len(_THAI.findall(loose))
     latin = sum(len(token.word) for token in tokens if token.word[0].isalpha())
     if looks_legacy(text) or not khmer + thai + latin:
         return Script.UNREADABLE, Language.KM
@@ -119,7 +120,10 @@ def _latin_language(tokens: tuple[Token, ...], tries: Tries) -> tuple[Script, La
     return Script.LATIN, Language.KM
 
 
-_LEGACY_SHARE: Final = 0.12
+# Shares of letters that are accented Latin: in French about 0.05, in Limon text 0.2 and more.
+_SURELY_LEGACY: Final = 0.24
+_PERHAPS_LEGACY: Final = 0.06
+_FEWEST_LEGACY: Final = 2
 
 
 def looks_legacy(text: str) -> bool:
@@ -129,58 +133,56 @@ def looks_legacy(text: str) -> bool:
     high = sum("\u00a1" <= char <= "\u00ff" for char in text)
     letters = sum(char.isalpha() for char in text) or 1
     inner = sum(a.islower() and b.isupper() for a, b in pairwise(text))
-    return high >= 2 and (
-        high / letters > 2 * _LEGACY_SHARE or (high / letters > _LEGACY_SHARE / 2 and inner > 1)
-    )
+    share = high / letters
+    return high >= _FEWEST_LEGACY and (share > _SURELY_LEGACY or (share > _PERHAPS_LEGACY and inner > 1))
 
 
 def scan(seen: View, tries: Tries) -> list[Hit]:
-    """Every term found, in order of place; overlapping ones all stand."""
+    """Every term found, in order of place, of those that begin together the surest and longest first."""
     found = list(_scan_letters(seen.loose, tries.letters))
-    english_on = True
     romanised_on = seen.language is not Language.EN and seen.language is not Language.MS
     if romanised_on:
         found.extend(_scan_sounds(seen, tries))
-    if english_on:
-        found.extend(_scan_words(seen, tries, guarded=seen.script is Script.LATIN and romanised_on))
+    found.extend(_scan_words(seen, tries, guarded=seen.script is Script.LATIN and romanised_on))
     found.extend(
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
-    masks = [hit for hit in found if hit.group == "mask"]
-    long_words = sorted({(hit.start, hit.end) for hit in masks})
-    unique = {}
+    masks: dict[int, list[Hit]] = {}
+    for mask in found:
+        if mask.group == "mask":
+            for place in range(mask.start, mask.end):
+                masks.setdefault(place, []).append(mask)
+    unique: dict[tuple[str, int, int], Hit] = {}
     for hit in found:
-        if any(_is_within(hit, mask) for mask in masks) or _is_cut(hit, long_words):
+        if masks and _is_masked(hit, masks):
             continue
-        place = (hit.group, hit.start, hit.end)
-        if place not in unique or unique[place].weight < hit.weight:
-            unique[place] = hit
-    return sorted(unique.values(), key=lambda hit: (hit.start, hit.end))
+        span = (hit.group, hit.start, hit.end)
+        if span not in unique or unique[span].weight < hit.weight:
+            unique[span] = hit
+    return sorted(unique.values(), key=lambda hit: (hit.start, -hit.weight, -hit.end))
 
 
-def _is_within(hit: Hit, mask: Hit) -> bool:
-    return mask.start <= hit.start and hit.end <= mask.end and hit.end - hit.start < mask.end - mask.start
+def _is_masked(hit: Hit, masks: dict[int, list[Hit]]) -> bool:
+    """Whether a hit lies inside a longer word, or, being short, straddles the edge of one.
 
-
-def _is_cut(hit: Hit, long_words: list[tuple[int, int]]) -> bool:
-    """Whether a short hit straddles the edge of a long known word: សព across រើស and ពលករ is no corpse."""
-    if hit.end - hit.start > _SHORT_WORD:
-        return False
-    at = bisect_left(long_words, (hit.start - _LONGEST_WORD, 0))
-    for start, end in long_words[at:]:
-        if start >= hit.end:
-            return False
-        if start < hit.start < end < hit.end or hit.start < start < hit.end < end:
+    សព in រើសពលករ is no corpse: it is the end of one word and the beginning of the next.
+    """
+    size = hit.end - hit.start
+    for mask in masks.get(hit.start, ()):
+        if size < mask.end - mask.start and hit.end <= mask.end:
             return True
-    return False
+        if size <= _SHORT_WORD and mask.start < hit.start < mask.end < hit.end:
+            return True
+    return size <= _SHORT_WORD and any(
+        hit.start < mask.start and hit.end < mask.end for mask in masks.get(hit.end - 1, ())
+    )
 
 
 def _scan_letters(loose: str, trie: Trie) -> Iterator[Hit]:
     size = len(loose)
-    for start, first in enumerate(loose):
-        node = trie.get(first)
-        if node is None or (start and loose[start - 1] == _COENG):
-            continue
+    for begin in _STARTS.finditer(loose):
+        start = begin.start()
+        node = trie.get(begin.group())
         at = start + 1
         while node is not None:
             entries = node.get(END)
@@ -215,24 +217,41 @@ def _is_gap(between: str) -> bool:
     return not any(char.isalnum() or char in ".!?\n" for char in between)
 
 
-def _scan_sounds(seen: View, tries: Tries) -> Iterator[Hit]:
-    mixed = seen.script is Script.MIXED
-    for run in _runs(seen):
-        heard = [
-            "" if mixed and _is_plain_english(token.word, tries) else _known_sound(sound(token.word), tries)
-            for token in run
-        ]
-        whole = ""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Latin words that stand together, as one string of sounds with the places where words begin and end."""
+
+    tokens: tuple[Token, ...]
+    sounds: str
+    begins: tuple[int, ...]
+    ends: dict[int, int]
+
+    @classmethod
+    def of(cls, tokens: list[Token], heard: list[str]) -> "_Run":
+        """A sound that ends one word and begins the next is written once."""
+        sounds = ""
         begins: list[int] = []
         ends: dict[int, int] = {}
         for at, word in enumerate(heard):
-            lap = 1 if whole and word and whole[-1] == word[0] else 0
-            begins.append(len(whole) - lap)
-            whole += word[lap:]
-            ends.setdefault(len(whole), at)
-        for at, begin in enumerate(begins):
-            if heard[at]:
-                yield from _sounds_from(whole, begin, run, at, ends, tries.sounds)
+            lap = 1 if sounds and word and sounds[-1] == word[0] else 0
+            begins.append(len(sounds) - lap)
+            sounds += word[lap:]
+            if word:
+                ends.setdefault(len(sounds), at)
+        return cls(tuple(tokens), sounds, tuple(begins), ends)
+
+
+def _scan_sounds(seen: View, tries: Tries) -> Iterator[Hit]:
+    mixed = seen.script is Script.MIXED
+    for tokens in _runs(seen):
+        heard = [
+            "" if mixed and _is_plain_english(token.word, tries) else _known_sound(sound(token.word), tries)
+            for token in tokens
+        ]
+        run = _Run.of(tokens, heard)
+        for at, word in enumerate(heard):
+            if word:
+                yield from _sounds_from(run, at, tries.sounds)
 
 
 def _is_plain_english(word: str, tries: Tries) -> bool:
@@ -254,22 +273,21 @@ def _near(word: str, near: dict[str, str]) -> str:
     return word
 
 
-def _sounds_from(
-    whole: str, begin: int, run: list[Token], first: int, ends: dict[int, int], trie: Trie
-) -> Iterator[Hit]:
+def _sounds_from(run: _Run, first: int, trie: Trie) -> Iterator[Hit]:
     """Terms that begin at one word and end with a word, or two terms that fill the word between them."""
-    token = run[first]
+    token, begin = run.tokens[first], run.begins[first]
     inside: list[tuple[int, list[Entry]]] = []
-    for end, entries in _walk(whole, begin, trie):
-        if end in ends:
-            yield from (Hit(group, token.start, run[ends[end]].end, weight) for group, weight in entries)
+    for end, entries in _walk(run.sounds, begin, trie):
+        if end in run.ends:
+            last = run.tokens[run.ends[end]].end
+            yield from (Hit(group, token.start, last, weight) for group, weight in entries)
         elif end - begin >= _SHORTEST_PART:
             inside.append((end, entries))
-    own_end = next((end for end, at in ends.items() if at == first), begin)
+    own_end = next((end for end, at in run.ends.items() if at == first), begin)
     for middle, entries in inside:
         if own_end - middle < _SHORTEST_PART:
             continue
-        rest = [more for end, more in _walk(whole, middle, trie) if end == own_end]
+        rest = [more for end, more in _walk(run.sounds, middle, trie) if end == own_end]
         # Two terms written as one word: the place inside the raw word is only known in share.
         cut = token.start + max(1, (token.end - token.start) * (middle - begin) // (own_end - begin))
         for more in rest:

@@ -6,8 +6,8 @@ from typing import Final
 
 from app.intake.rules import quantities
 from app.intake.rules.context import asks_in_general
-from app.intake.rules.lexicon import Lexicon, Pattern
-from app.intake.rules.patterns import Index, Match, find, grow, is_denied
+from app.intake.rules.lexicon import Lexicon
+from app.intake.rules.patterns import Index, Match, grow, surest
 from app.intake.rules.places import destination
 from app.intake.rules.scanning import Hit, View, scan, view
 from app.kernel.language import Language, Script
@@ -64,7 +64,7 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     hits = scan(seen, lexicon.tries)
     index = Index(hits)
     grow(index, lexicon.phrases)
-    matches = [match for rule in lexicon.rules for match in _surest(rule, index)]
+    matches = [match for rule in lexicon.rules if (match := surest(index, rule))]
     categories, reasons = _categories(matches, index)
     counts = _amounts(seen, index, categories)
     urgency, why = _urgency(matches, categories, counts.raised)
@@ -82,12 +82,6 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
         language=seen.language,
         destination=place[0] if place else None,
     )
-
-
-def _surest(rule: Pattern, index: Index) -> list[Match]:
-    """The surest place where the rule holds and is not denied, as a list of none or one."""
-    held = [match for match in find(index, rule) if not is_denied(match, index)]
-    return [max(held, key=lambda match: match.weight)] if held else []
 
 
 def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], list[Match]]:

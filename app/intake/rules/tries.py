@@ -16,12 +16,14 @@ TOKEN: Final = re.compile(r"[a-z][a-z']*|[0-9]+|\$")
 FUZZY_FROM: Final = 6  # letters; below this one wrong letter makes another word too often
 # The signs that people leave out or swap most, which carry no word apart here: shifters, samyok,
 # toandakhiat and their like. Bantoc stays (ចង់ is not ចង) but for the rhyme with AA, where it is
-# often left out and never decides. Long and short I, and long and short Y, are typed alike
+# often left out and never decides
+# (but for បាត់ "lost", which would become បាត "baht"). Long and short I, and long and short Y, are typed alike
 # (but not I and Y: មិន is "not", ម៉ឺន ten thousand).
 _LOOSE: Final = {ord(sign): None for sign in "\u17c9\u17ca\u17cc\u17cd\u17ce\u17cf\u17d0\u17d1\u17d7"} | {
     ord("\u17b8"): "\u17b7", ord("\u17ba"): "\u17b9",
 }  # fmt: skip
-BANTOC: Final = re.compile("(?<=\u17b6[\u1780-\u17a2])\u17cb")
+_DROPPED: Final = frozenset(chr(code) for code, new in _LOOSE.items() if new is None)
+BANTOC: Final = re.compile("(?<=\u17b6[\u1780-\u17a2])(?<!\u1794\u17b6\u178f)\u17cb")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def loosen(key: str) -> str:
 
 def loose_places(key: str) -> list[int]:
     """For each character of the loose key, its place in the key."""
-    kept = [place for place, char in enumerate(key) if _LOOSE.get(ord(char), char) is not None]
+    kept = [place for place, char in enumerate(key) if char not in _DROPPED]
     spread = key.translate(_LOOSE)
     dropped = {found.start() for found in BANTOC.finditer(spread)}
     return [place for at, place in enumerate(kept) if at not in dropped] if dropped else kept

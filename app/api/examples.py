@@ -1,0 +1,118 @@
+"""One example of everything that is sent and answered, by the name of its model, for the OpenAPI document."""
+
+from typing import Any, Final
+
+_CASE: Final = "01971c2e-3f00-7a10-8c55-0d5b1e6f2a01"
+_WORKER: Final = "01971c2e-3f00-7a10-8c55-0d5b1e6f2a02"
+_ORGANISATION: Final = "01971c2e-3f00-7a10-8c55-0d5b1e6f2a03"
+_PERSON: Final = "01971c2e-3f00-7a10-8c55-0d5b1e6f2a04"
+_OTHER: Final = "01971c2e-3f00-7a10-8c55-0d5b1e6f2a05"
+_ASKED: Final = "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a77"
+_OPENED: Final = "2026-06-08T03:00:00Z"
+_LATER: Final = "2026-06-08T03:12:00Z"
+
+_TIMER: Final = {
+    "id": _OTHER, "kind": "accept", "rung": 1, "to": "duty_lead", "due_at": "2026-06-08T03:15:00Z",
+    "state": "armed",
+}  # fmt: skip
+_PERSON_SHOWN: Final = {
+    "id": _PERSON, "name": "សុខា", "phone": "+66812345678", "sex": "female", "birth_date": None,
+    "language": "km",
+}  # fmt: skip
+_CASE_SHOWN: Final = {
+    "id": _CASE, "code": "4829-1376", "status": "assigned", "urgency": "U1", "categories": ["detention"],
+    "urgency_reasons": [{"rule": "detention.locked_in", "category": "detention", "text": "ចាក់សោទ្វារ"}],
+    "language": "km", "origin_channel": "sms", "destination_country": "TH",
+    "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None, "opened_at": _OPENED,
+    "accepted_at": None, "first_contact_at": None, "closed_at": None, "hold_until": None,
+    "overdue_since": None, "updated_at": _OPENED, "outcome": None, "client_informed": None,
+    "next_timer": _TIMER, "member_count": 1,
+    "members": [{"id": _OTHER, "status": "active", "outcome": None, "person": _PERSON_SHOWN}],
+    "reporter": None, "summary": None, "version": 1,
+}  # fmt: skip
+_TIMELINE_ITEM: Final = {
+    "id": _OTHER, "kind": "case.routed", "at": _OPENED, "actor": "reception", "case_id": _CASE,
+    "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
+    "because": [{"rule": "coverage.category"}],
+}  # fmt: skip
+_ME: Final = {
+    "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,
+    "languages": ["km"], "on_duty": True,
+}  # fmt: skip
+
+SENT: Final[dict[str, Any]] = {
+    "AssignIn": {"id": _ASKED, "owner_id": _WORKER, "reason": "នៅជិតជនរងគ្រោះ"},
+    "CaseIn": {
+        "id": _ASKED, "categories": ["unpaid_wages"], "destination_country": "TH",
+        "summary": "៣ខែមិនបានប្រាក់ខែ", "phone": "+66812345678",
+        "reporter": {"name": "ម្ដាយ"}, "members": [{"name": "សុខា", "sex": "female"}],
+    },
+    "CasePatch": {"urgency": "U1", "reason": "ថៅកែវាយគាត់", "destination_country": None},
+    "CloseIn": {"id": _ASKED, "outcome": "wages_recovered", "client_informed": "yes"},
+    "CommandIn": {"id": _ASKED},
+    "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
+    "DutyIn": {"on_duty": False},
+    "MembersIn": {"members": [{"id": _ASKED, "name": "សុខា", "phone": "+66812345678"}]},
+    "NoteIn": {"id": _ASKED, "text": "បានទូរស័ព្ទទៅស្ថានទូត", "restricted": False},
+    "ReasonIn": {"id": _ASKED, "reason": "ខ្ញុំឈប់សម្រាក"},
+    "StatusIn": {"id": _ASKED, "status": "on_hold", "reason": "រង់ចាំស្ថានទូត", "until": "2026-06-22T03:00:00Z"},
+    "Body_token_v1_token_post": {
+        "grant_type": "password", "username": "dara", "password": "…", "device_id": "phone-7",
+    },
+}  # fmt: skip
+
+ANSWERED: Final[dict[str, Any]] = {
+    "Alive": {"status": "alive"},
+    "CaseOut": _CASE_SHOWN,
+    "CasePage": {"items": [{**_CASE_SHOWN, "members": []}], "next_cursor": None, "total": None},
+    "Colleagues": {
+        "items": [
+            {
+                "id": _WORKER, "name": "ដារ៉ា", "role": "caseworker", "organisation_id": _ORGANISATION,
+                "languages": ["km"], "on_duty": True, "open_cases": 12,
+            }
+        ]
+    },
+    "ContactAttemptOut": {
+        "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
+        "note": "សុវត្ថិភាព", "at": _LATER,
+    },
+    "IntakePage": {
+        "items": [
+            {
+                "id": _OTHER, "carrier": "twilio", "carrier_id": "SM0123456789abcdef0123456789abcdef",
+                "kind": "text", "state": "taken", "problem": None, "received_at": _OPENED,
+                "sender_kind": "phone", "from": "+66812345678", "case_id": _CASE,
+            }
+        ],
+        "next_cursor": None,
+    },
+    "Me": _ME,
+    "NoteOut": {
+        "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "text": "បានទូរស័ព្ទទៅស្ថានទូត",
+        "restricted": False, "at": _LATER,
+    },
+    "Organisations": {
+        "items": [
+            {
+                "id": _ORGANISATION, "code": "tonle-bridge", "name": "Tonle Bridge",
+                "categories": ["detention"], "destinations": ["TH"], "languages": ["km"],
+            }
+        ]
+    },
+    "Ready": {"status": "ready", "checks": {"database": "answers"}},
+    "TaskPage": {
+        "items": [
+            {
+                "id": _OTHER, "kind": "failed_message", "case_id": _CASE, "subject_id": _ASKED,
+                "due_at": _LATER, "created_at": _OPENED,
+            }
+        ],
+        "next_cursor": None,
+    },
+    "Timeline": {"items": [_TIMELINE_ITEM]},
+    "Timers": {"items": [_TIMER]},
+    "TokenOut": {
+        "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh_token": "…",
+    },
+}  # fmt: skip

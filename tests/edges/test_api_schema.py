@@ -1,0 +1,74 @@
+"""Whatever fits, or does not fit, the OpenAPI document gets an answer that the document knows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.identity.rules import Role
+from tests.makers import Installation
+
+EXAMPLES = 30
+CHECKS: tuple[Callable[..., Any], ...] = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+)
+QUIET = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
+def test_no_request_is_answered_by_a_fault_or_by_what_is_not_documented(
+    here: Installation, mode: GenerationMode
+) -> None:
+    worker = here.a_worker(Role.SUPERVISOR)
+    known = {"case_id": str(here.a_case())} if mode is GenerationMode.POSITIVE else {}
+    headers = {"Authorization": f"Bearer {here.token(worker)}"}
+    answered: list[int] = []
+    broken: list[str] = []
+    operations = [
+        found.ok()
+        for found in schemathesis.openapi.from_asgi("/openapi.json", here.client.app).get_all_operations()
+    ]
+    for operation in operations:
+
+        @QUIET
+        @given(operation.as_strategy(generation_mode=mode))
+        def is_answered_as_documented(case: Case) -> None:
+            case.path_parameters.update({key: known[key] for key in case.path_parameters.keys() & known})
+            answered.append(case.call_and_validate(headers=headers, checks=_checks(case)).status_code)
+
+        try:
+            is_answered_as_documented()
+        except* Unsatisfiable:
+            # Nothing can be wrong with a request that has no parameter and no body.
+            assert mode is GenerationMode.NEGATIVE
+        except* Exception as fault:  # noqa: BLE001 - each operation is to be tried, whatever came of another
+            broken.append(f"{operation.label}: {fault.exceptions}")
+    assert "\n".join(broken) == ""
+    assert len(operations) >= 25
+    assert len(answered) > 10 * len(operations)
+
+
+def _checks(case: Case) -> list[Callable[..., Any]]:
+    """`/readyz` says with a 503 that the service is not ready, and in a test no worker runs."""
+    says_503 = "503" in case.operation.definition.raw["responses"]
+    return [check for check in CHECKS if not (says_503 and check is not_a_server_error)]
