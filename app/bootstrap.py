@@ -198,7 +198,7 @@ def _ring(settings: Settings) -> KeyRing:
 def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:
     """The ways out in order of preference: phones with a local SIM, then Twilio, then the demo's console."""
     phones = [Way(g.protocol, g.name, g.country) for g in configuration.gateways if g.name in secrets]
-    numbers = settings.listed("twilio_sms_numbers") if twilio_sender(settings) else ()
+    numbers = settings.listed("twilio_sms_numbers") if _twilio_account(settings) else ()
     ways = [*phones, *(Way(TWILIO, number) for number in numbers)]
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))

@@ -12,9 +12,9 @@ from app.api import case_work, cases, exports, intake, operations, people, sign_
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
+from app.api.limits import BodyLimit
 from app.api.problems import Problems
 from app.bootstrap import Application, build
-from app.channels.door import BODY_LIMIT_BYTES
 from app.settings import Settings
 
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
@@ -31,11 +31,11 @@ def create_app(application: Application | None = None) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
-        max_body_size=16 * BODY_LIMIT_BYTES,
     )
     app.state.services = Services(wired.office, wired.clock, wired.settings.token_minutes)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SafeHeaders)
     for room in (operations, sign_in, cases, case_work, intake, people, exports):
         app.include_router(room.door)

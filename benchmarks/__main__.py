@@ -5,6 +5,7 @@ import importlib
 import json
 import logging
 import platform
+import signal
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ def main() -> None:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     # What fails shows in the figures; thousands of log lines would hide it.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    # Whoever stops the run must not leave its servers behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     found = _run(names, full=asked.full, console=console)
     if asked.json:

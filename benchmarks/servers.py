@@ -54,7 +54,7 @@ class Server:
             file = Path(folder) / "requests"
             file.write_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in requests))
             command = [sys.executable, "-m", "benchmarks.load", str(self.port), str(clients), str(file)]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - ours
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=300)  # noqa: S603 - ours
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 

@@ -78,7 +78,7 @@ def new_database(
         return made[-1]
 
     yield make
-    if ENGINE == "postgresql":
+    if made and ENGINE == "postgresql":
         server: Cluster = request.getfixturevalue("cluster")
         for url in made:
             server.drop(url)

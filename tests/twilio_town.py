@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID, uuid4
 
 import uvicorn
 from sqlalchemy import Table, func, select
@@ -15,12 +17,12 @@ from app.cases.tables import tasks
 from app.intake.tables import inbox
 from app.kernel.phone import Phone
 from app.main import create_app
-from app.outbox.rules import Purpose
+from app.outbox.rules import Carrier, Purpose, State, Way
 from app.outbox.tables import outbox
 from app.usecases.words import Words, say
 from app.workers.steps import Outbox
 from tests.makers import KHMER_UNPAID, Installation
-from tests.peers import Answer
+from tests.peers import Answer, Poster
 from tests.peers.twilio import FakeTwilio, Message
 
 PUBLIC: Final = "https://hotline.example"
@@ -31,6 +33,7 @@ TOKEN: Final = "an invented token"
 OTHER_TOKEN: Final = "the token of last month"
 NUMBER: Final = "+12025550123"
 SOMEBODY: Final = "+66812345678"
+FORM: Final = "application/x-www-form-urlencoded; charset=UTF-8"
 SETTINGS: Final[dict[str, Any]] = {
     "twilio_account_sid": ACCOUNT, "twilio_auth_tokens": f"{TOKEN}, {OTHER_TOKEN}",
     "twilio_sms_numbers": NUMBER, "public_base_url": PUBLIC,
@@ -79,7 +82,8 @@ class Town:
         return Outbox(self.here.office, self.sender, self.here.clock)
 
     @property
-    def sender(self) -> Any:
+    def sender(self) -> Carrier:
+        """What hands texts to Twilio."""
         return next(c for c in self.here.application.carriers if c.name == "twilio")
 
     @property
@@ -97,31 +101,76 @@ class Town:
         assert {answer.status for answer in answers} == {200}
         self.here.receive()
 
+    @property
+    def posts(self) -> int:
+        """How often the carrier was asked to send something."""
+        return self.asked.count("POST")
+
     def states(self) -> list[str]:
         """The states of everything in the outbox, the oldest first."""
         return [row.state for row in rows(self.here)]
 
 
 @contextmanager
-def a_town(install: Callable[..., Installation], **changes: Any) -> Iterator[Town]:
-    """A hotline that knows Twilio; settings may be changed by name."""
-    clocks: list[Installation] = []
-    with FakeTwilio(
-        account_sid=ACCOUNT, auth_token=TOKEN, numbers=[NUMBER], clock=lambda: clocks[0].clock.now()
-    ) as carrier:
-        here = install(twilio_api_base_url=carrier.base_url, **{**SETTINGS, **changes})
-        clocks.append(here)
+def a_town(
+    install: Callable[..., Installation], *, patience: float = 10, passed: Callable[[str], None] | None = None
+) -> Iterator[Town]:
+    """A hotline that knows Twilio, and waits for its answers for so many seconds."""
+    places: list[Installation] = []
+
+    def now() -> datetime:
+        return places[0].clock.now()
+
+    with FakeTwilio(account_sid=ACCOUNT, auth_token=TOKEN, numbers=[NUMBER], clock=now) as carrier:
+        here = install(
+            twilio_api_base_url=carrier.base_url, twilio_timeout_seconds=patience, passed=passed, **SETTINGS
+        )
+        places.append(here)
         with served(here) as origin:
             carrier.proxies[PUBLIC] = origin
             yield Town(here, carrier)
 
 
-def say_words(here: Installation, key: str = "sms.thanks", *, to: str = SOMEBODY, **also: Any) -> Any:
+def say_words(
+    here: Installation, key: str = "sms.thanks", *, to: str = SOMEBODY, purpose: Purpose = Purpose.ANSWER,
+    case_id: UUID | None = None, answers_id: UUID | None = None, same_as: Way | None = None,
+) -> State | None:  # fmt: skip
     """Put words for a phone into the outbox; what the gate made of them."""
     now = here.clock.now()
-    words = Words(Phone(to), (key,), "km", None, {}, also.pop("purpose", Purpose.ANSWER), **also)
+    words = Words(
+        Phone(to), (key,), "km", None, {}, purpose, case_id=case_id, answers_id=answers_id, same_as=same_as
+    )
     with here.office.work(now) as uow:
         return say(uow, words, now=now)
+
+
+def a_form(**changes: str) -> dict[str, str]:
+    """The fields of an incoming text."""
+    sid = f"SM{uuid4().hex}"
+    form = {
+        "MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT, "From": SOMEBODY, "To": NUMBER,
+        "Body": "សួស្តី", "NumMedia": "0", "SmsStatus": "received",
+    }  # fmt: skip
+    return {**form, **changes}
+
+
+def post_raw(town: Town, url: str, body: bytes, signature: str | None, content_type: str = FORM) -> Answer:
+    """Post exactly these bytes."""
+    headers = {"Content-Type": content_type}
+    if signature is not None:
+        headers["X-Twilio-Signature"] = signature
+    poster = Poster(town.carrier.proxies)
+    try:
+        return poster.post(url, body, headers)
+    finally:
+        poster.close()
+
+
+def refusals(town: Town, why: str) -> float:
+    """How often the door refused for this reason, as anybody who watches can see."""
+    wanted = f'spean_carrier_refused_total{{carrier="twilio",why="{why}"}} '
+    shown = town.here.client.get("/metrics").text
+    return sum(float(line.removeprefix(wanted)) for line in shown.splitlines() if line.startswith(wanted))
 
 
 def rows(here: Installation) -> list[Any]:

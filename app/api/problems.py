@@ -1,9 +1,9 @@
 """Refusals and faults as RFC 9457 problem details, in Khmer or English, in one place."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -33,6 +33,7 @@ BY_STATUS: Final[Mapping[int, str]] = {
     422: "validation",
     429: "rate_limited",
 }
+_OUR_STEP: Final = re.compile(r"|v1|[a-z][a-z._-]{1,30}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 TYPE: Final = "application/problem+json"
 
 
@@ -91,7 +92,8 @@ class Problems:
 
     def _http(self, request: Request, problem: HTTPException) -> Response:
         code = BY_STATUS.get(problem.status_code, "refused")
-        return self.answer(request, code, problem.status_code, {}, headers=problem.headers)
+        unreadable = [{"field": "body", "code": "unreadable"}] if code == "validation" else None
+        return self.answer(request, code, problem.status_code, {}, errors=unreadable, headers=problem.headers)
 
     def _fault(self, request: Request, problem: Exception) -> Response:
         name = type(problem).__name__
@@ -119,13 +121,22 @@ class Problems:
             "status": status,
             "detail": self._catalogues.fill(f"refusal.{code}.detail", language, details),
             "code": code,
-            "instance": quote(request.url.path),
+            "instance": _shown_path(request.url.path),
             **(told or {}),
         }
         if errors is not None:
             body["errors"] = list(errors)
         sent = {"Content-Language": language, "Vary": "Accept-Language", **(headers or {})}
         return Response(orjson.dumps(body), status, sent, TYPE)
+
+
+def _shown_path(path: str) -> str:
+    """The path with a dash for each step that is neither a word of ours nor an id.
+
+    Somebody who types a phone number or a name into an address must not meet it again in an error,
+    which devices and proxies keep.
+    """
+    return "/".join(step if _OUR_STEP.fullmatch(step) else "-" for step in path.split("/"))
 
 
 def _where(problem: Exception) -> list[str]:

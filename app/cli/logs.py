@@ -5,12 +5,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Final
+from typing import Final, TextIO
 
 import structlog
 
 # What these libraries tell below a warning holds addresses and headers of requests.
-_TALKATIVE: Final = ("twilio", "urllib3", "httpx", "asyncio")
+_TALKATIVE: Final = ("twilio", "urllib3", "httpx", "httpcore", "asyncio")
 _PLACES: Final = 8
 
 
@@ -25,9 +25,10 @@ class PlainLines(logging.Formatter):
         return " < ".join(_described(ei[1])) if ei[1] else ""
 
 
-def log_plainly() -> None:
-    """Write logs so for the rest of this process."""
-    handler = logging.StreamHandler(sys.stderr)
+def log_plainly(to: TextIO | None = None) -> None:
+    """Write logs so for the rest of this process: to standard error, unless to another place."""
+    stream = to or sys.stderr
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(PlainLines("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in _TALKATIVE:
@@ -38,7 +39,7 @@ def log_plainly() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
     threading.excepthook = _thread_ended
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table
+from sqlalchemy import Connection, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -14,8 +14,9 @@ def insert_into(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert the row unless one like it is there already; whether it was inserted."""
-    statement: Insert = insert_into(connection, table).values(dict(values)).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    statement = insert_into(connection, table).values(dict(values)).on_conflict_do_nothing()
+    # A count of rows is not to be had of every insert on PostgreSQL; a row that comes back is proof.
+    return connection.execute(statement.returning(literal_column("1"))).first() is not None
 
 
 def insert_or_change(

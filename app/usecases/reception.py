@@ -41,6 +41,7 @@ class Came:
     point: ContactPoint | None
     duplicate_of: UUID | None
     asked: Conversation | None
+    wish: Wish | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,7 @@ def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: dat
         # Operators, robots and ourselves: kept for whoever looks, never answered, no case.
         uow.audit.record(Deed("message.ignored", "reception", came.message.id))
         return came.message.id
-    wish = wish_in(text.body)
-    if wish and _heeded(uow, came, wish, now=now):
+    if came.wish and _heeded(uow, came, came.wish, now=now):
         return came.message.id
     if came.duplicate_of:
         _repeated(uow, came, came.duplicate_of, now=now)
@@ -125,11 +125,12 @@ def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetim
     sender = Sender.read(text.sender, region=text.region)
     own = sender.phone in uow.rulebook.own_numbers
     decision = decide(text.body, uow.rulebook.lexicon)
+    wish = wish_in(text.body)
     point = None
     if sender.phone and not own:
-        point = uow.intake.contact_point(
-            sender.phone, language=decision.language, script=decision.script, now=now
-        )
+        # STOP and START are what we ask people to write: they say nothing of the script that one reads.
+        script = Script.UNREADABLE if wish else decision.script
+        point = uow.intake.contact_point(sender.phone, language=decision.language, script=script, now=now)
     message = Message(
         id=new_id(now), contact_point_id=point.id if point else None,
         sender_kind=OWN_NUMBER if own else sender.kind, carrier=arrival.carrier, via=text.via,
@@ -139,7 +140,7 @@ def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetim
     )  # fmt: skip
     duplicate_of = uow.intake.same_lately(message, _SAME_TEXT_WITHIN) if point else None
     asked = uow.intake.conversation(point.id, now) if point else None
-    return Came(message, decision, point, duplicate_of, asked)
+    return Came(message, decision, point, duplicate_of, asked, wish)
 
 
 def _repeated(uow: UnitOfWork, came: Came, original: UUID, *, now: datetime) -> None:

@@ -95,6 +95,8 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
     if len(wish.password) < SHORTEST_PASSWORD:
         raise CannotAddWorker(problem=f"the password needs {SHORTEST_PASSWORD} characters")
     organisation = uow.identity.organisation_id(wish.organisation) if wish.organisation else None
+    if wish.organisation and organisation is None:
+        raise CannotAddWorker(problem="no organisation has this code")
     if (wish.role in _OF_AN_ORGANISATION) != (organisation is not None):
         raise CannotAddWorker(problem="the role and the organisation do not go together")
     worker_id = new_id(now)

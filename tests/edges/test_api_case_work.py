@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from httpx import Response
 
 from app.cases.rules.stages import Outcome
 from app.identity.rules import Role, Worker
@@ -14,11 +15,12 @@ CLOSING = {"outcome": "wages_recovered", "client_informed": "yes"}
 DAY = 86_400
 
 
-def _do(here: Installation, worker: Worker, case_id: UUID | str, what: str, body: Any = None) -> Any:
-    return here.ask(worker, "POST", f"/v1/cases/{case_id}/{what}", body)
+def _do(here: Installation, worker: Worker, case_id: UUID | str, what: str, body: object = None) -> Response:
+    answer: Response = here.ask(worker, "POST", f"/v1/cases/{case_id}/{what}", body)
+    return answer
 
 
-def _code(answer: Any) -> tuple[int, str | None]:
+def _code(answer: Response) -> tuple[int, str | None]:
     return answer.status_code, answer.json().get("code") if answer.status_code >= 400 else None
 
 
@@ -114,7 +116,10 @@ def test_a_declined_case_goes_to_the_next_with_the_reason_told(here: Installatio
     assert moved["owner_id"] in workers.keys() - {owner}
     (declined,) = _items(here, lead, case_id, "case.declined")
     assert (declined["worker_id"], declined["reason"]) == (owner, "ស្គាល់ថៅកែ")
-    assert _code(_do(here, workers[owner], case_id, "decline", {"reason": "ម្ដងទៀត"})) == (409, "case.not_owner")
+    assert _code(_do(here, workers[owner], case_id, "decline", {"reason": "ម្ដងទៀត"})) == (
+        409,
+        "case.not_owner",
+    )
     assert _do(here, workers[owner], case_id, "decline", {}).status_code == 422
 
 

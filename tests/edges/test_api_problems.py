@@ -1,16 +1,19 @@
 """Refusals are problem details in Khmer and English, whatever went wrong, and never repeat what was typed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from httpx import Response
 
 from tests.makers import Installation
 
 JSON = {"Content-Type": "application/json"}
+UNDECODABLE = {b"\xff\xfe\x00", b"[" * 5_000}
 MEBIBYTE = 1024 * 1024
 
 
-def _is_a_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
+def _is_a_problem(answer: Response, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
@@ -63,7 +66,7 @@ def test_what_the_server_itself_refuses_is_said_in_the_same_form(here: Installat
         (b'{"categories": ["detention"]}', {"Content-Type": "text/plain"}),
         (b"categories=detention", {"Content-Type": "application/x-www-form-urlencoded"}),
         (b"--x", {"Content-Type": "multipart/form-data; boundary=x"}),
-        (b'{"categories": ["detention"]}', {"Content-Type": "application/xml; charset=\xff"}),
+        (b'{"categories": ["detention"]}', {"Content-Type": "application/xml; charset=x"}),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_and_opens_nothing(
@@ -72,7 +75,8 @@ def test_a_body_that_cannot_be_read_is_refused_and_opens_nothing(
     worker = here.a_worker()
     sent = {"Authorization": f"Bearer {here.token(worker)}", **headers}
     answer = here.client.post("/v1/cases", content=content, headers=sent)
-    _is_a_problem(answer, 422, "validation")
+    problem = _is_a_problem(answer, 400 if content in UNDECODABLE else 422, "validation")
+    assert problem["errors"][0]["field"].startswith("body")
     assert here.ask(worker, "GET", "/v1/cases?total=true").json()["total"] == 0
 
 
@@ -82,7 +86,7 @@ def test_a_huge_body_is_refused(here: Installation) -> None:
     body = b'{"summary": "' + b"x" * (2 * MEBIBYTE) + b'"}'
     _is_a_problem(here.client.post("/v1/cases", content=body, headers=headers), 413, "body_too_large")
 
-    def in_pieces() -> Any:
+    def in_pieces() -> Iterator[bytes]:
         for start in range(0, len(body), 65_536):
             yield body[start : start + 65_536]
 
@@ -91,7 +95,7 @@ def test_a_huge_body_is_refused(here: Installation) -> None:
 
 def test_no_refusal_repeats_what_somebody_typed(here: Installation) -> None:
     worker = here.a_worker()
-    typed = "ឈ្មោះសម្ងាត់ +85512345678"
+    typed = "ឈ្មោះសម្ងាត់ +8551234567890123456"
     bodies: list[tuple[str, str, Any]] = [
         ("POST", "/v1/cases", {"categories": [typed]}),
         ("POST", "/v1/cases", {"categories": ["detention"], "phone": typed, typed: typed}),
@@ -105,7 +109,7 @@ def test_no_refusal_repeats_what_somebody_typed(here: Installation) -> None:
         answer = here.ask(worker, method, path, body)
         assert answer.status_code == 422
         assert "ឈ្មោះសម្ងាត់" not in answer.text
-        assert "85512345678" not in answer.text
+        assert "8551234567" not in answer.text
         assert answer.json()["errors"] or answer.json()["code"] == "cursor.invalid"
 
 

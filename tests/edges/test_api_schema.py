@@ -14,6 +14,7 @@ from schemathesis.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from schemathesis.core.result import Ok
 
 from app.identity.rules import Role
 from tests.makers import Installation
@@ -44,15 +45,13 @@ def test_no_request_is_answered_by_a_fault_or_by_what_is_not_documented(
     headers = {"Authorization": f"Bearer {here.token(worker)}"}
     answered: list[int] = []
     broken: list[str] = []
-    operations = [
-        found.ok()
-        for found in schemathesis.openapi.from_asgi("/openapi.json", here.client.app).get_all_operations()
-    ]
+    schema = schemathesis.openapi.from_asgi("/openapi.json", here.client.app)
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     for operation in operations:
 
         @QUIET
         @given(operation.as_strategy(generation_mode=mode))
-        def is_answered_as_documented(case: Case) -> None:
+        def is_answered_as_documented(case: Case[Any]) -> None:
             case.path_parameters.update({key: known[key] for key in case.path_parameters.keys() & known})
             answered.append(case.call_and_validate(headers=headers, checks=_checks(case)).status_code)
 
@@ -68,7 +67,7 @@ def test_no_request_is_answered_by_a_fault_or_by_what_is_not_documented(
     assert len(answered) > 10 * len(operations)
 
 
-def _checks(case: Case) -> list[Callable[..., Any]]:
+def _checks(case: Case[Any]) -> list[Callable[..., Any]]:
     """`/readyz` says with a 503 that the service is not ready, and in a test no worker runs."""
     says_503 = "503" in case.operation.definition.raw["responses"]
     return [check for check in CHECKS if not (says_503 and check is not_a_server_error)]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from httpx import Response
 
 from app.identity.rules import Role, Worker
 from tests.makers import LOTUS, PASSWORD, Installation
@@ -10,15 +11,16 @@ from tests.makers import LOTUS, PASSWORD, Installation
 TEN_MINUTES = 600
 
 
-def _sign_in(here: Installation, username: str, password: str = PASSWORD, **more: str) -> Any:
+def _sign_in(here: Installation, username: str, password: str = PASSWORD, **more: str) -> Response:
     form = {"grant_type": "password", "username": username, "password": password, **more}
-    return here.client.post("/v1/token", data=form)
+    answer: Response = here.client.post("/v1/token", data=form)
+    return answer
 
 
-def _renew(here: Installation, refresh_token: str) -> Any:
-    return here.client.post(
-        "/v1/token", data={"grant_type": "refresh_token", "refresh_token": refresh_token}
-    )
+def _renew(here: Installation, refresh_token: str) -> Response:
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    answer: Response = here.client.post("/v1/token", data=form)
+    return answer
 
 
 def _me(here: Installation, access_token: str) -> int:

@@ -28,7 +28,8 @@ def secret(here: Installation) -> str:
 
 def post(here: Installation, body: object, **options: Any) -> Response:  # noqa: ANN401 - the client's
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return here.client.post(URL, content=content, auth=(GATEWAY, secret(here)), **options)
+    answer: Response = here.client.post(URL, content=content, auth=(GATEWAY, secret(here)), **options)
+    return answer
 
 
 def a_phone(here: Installation, habits: Habits | None = None) -> FakeChtPhone:
@@ -103,7 +104,7 @@ def test_a_poll_with_nothing_in_it_brings_nothing(here: Installation) -> None:
 
 def test_lists_may_be_null_or_empty_or_left_out(here: Installation) -> None:
     """G3."""
-    bodies = ({"messages": None, "updates": None}, {"messages": [], "updates": []}, {})
+    bodies: list[dict[str, Any]] = [{"messages": None, "updates": None}, {"messages": [], "updates": []}, {}]
     replies = [post(here, body) for body in bodies]
     assert {(reply.status_code, reply.content) for reply in replies} == {(200, b'{"messages":[]}')}
 

@@ -1,7 +1,6 @@
 """What a broken phone may bring: no item sinks the others, and each becomes something that a human sees."""
 
 import json
-from typing import Any
 from uuid import uuid4
 
 import pytest

@@ -1,79 +1,45 @@
-"""Twilio's door, through a real server and with real signatures: what it takes, and what it refuses."""
+"""Twilio's door, through a real server: what it takes and keeps, and what it refuses."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 import httpx
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from app.cases.tables import cases
 from app.channels.twilio.reading import read
 from app.intake.rules.incoming import IncomingText
-from app.intake.tables import inbox, messages
+from app.intake.tables import messages
 from app.outbox.tables import outbox
 from tests.makers import KHMER_UNPAID, Installation
-from tests.peers import Answer, Params, Poster, sign, sign_json, with_body_hash
+from tests.peers import Answer, Params, sign, sign_json, with_body_hash
 from tests.twilio_town import (
-    ACCOUNT,
     DOOR,
+    FORM,
     NUMBER,
-    OTHER_TOKEN,
     PUBLIC,
-    SETTINGS,
     SOMEBODY,
-    STATUS,
     TOKEN,
     Town,
+    a_form,
     a_town,
     count,
     open_tasks,
-    served,
+    post_raw,
+    refusals,
 )
 
 LIMIT = 64 * 1024
-FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
 @pytest.fixture
 def town(install: Callable[..., Installation]) -> Iterator[Town]:
     with a_town(install) as town:
         yield town
-
-
-def a_form(**changes: str) -> dict[str, str]:
-    """The fields of an incoming text."""
-    sid = f"SM{uuid4().hex}"
-    form = {
-        "MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT, "From": SOMEBODY, "To": NUMBER, "Body": "សួស្តី",
-        "NumMedia": "0", "SmsStatus": "received",
-    }  # fmt: skip
-    return {**form, **changes}
-
-
-def post_raw(town: Town, url: str, body: bytes, signature: str | None, content_type: str = FORM) -> Answer:
-    """Post exactly these bytes."""
-    headers = {"Content-Type": content_type}
-    if signature is not None:
-        headers["X-Twilio-Signature"] = signature
-    poster = Poster(town.carrier.proxies)
-    try:
-        return poster.post(url, body, headers)
-    finally:
-        poster.close()
-
-
-def refusals(town: Town, why: str) -> float:
-    """How often the door refused for this reason, as anybody who watches can see."""
-    wanted = f'spean_carrier_refused_total{{carrier="twilio",why="{why}"}} '
-    shown = town.here.client.get("/metrics").text
-    return sum(float(line.removeprefix(wanted)) for line in shown.splitlines() if line.startswith(wanted))
 
 
 def stored_texts(town: Town) -> list[IncomingText]:
@@ -94,7 +60,7 @@ def stored_texts(town: Town) -> list[IncomingText]:
 @pytest.mark.parametrize(
     "body",
     [
-        KHMER_UNPAID, "ជួយ​ខ្ញុំ​ផង", "😀🇰🇭", "a+b&c=d%e;f", "   three blanks before", "",
+        KHMER_UNPAID, "ជួយ\u200bខ្ញុំ\u200bផង", "😀🇰🇭", "a+b&c=d%e;f", "   three blanks before", "",
         "\u200b\u200d\u200f", "line\nbreak\r\nand\ttab", "%E1%9E", "ក" * 1600,
     ],
 )  # fmt: skip
@@ -139,146 +105,6 @@ def test_strange_ids_are_still_one_arrival_each(town: Town, sid: str) -> None:
     assert count(town.here) == 1
 
 
-# Signatures -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        "?tok=a%2Fb&x=", "?tok=a/b&x", "?a=%e1%9e%80", "?a=%E1%9E%80", "?a=+&b=%20", "?a=1&a=2&a=1", "?",
-    ],
-)  # fmt: skip
-def test_the_query_is_signed_as_it_was_written(town: Town, rest: str) -> None:
-    assert town.carrier.post_signed(DOOR + rest, a_form()).status == 200
-
-
-@pytest.mark.parametrize(
-    ("signed", "sent"),
-    [
-        ("?a=%e1", "?a=%E1"), ("?a=%E1", "?a=%e1"), ("?a=/", "?a=%2F"), ("?a=1&b=2", "?b=2&a=1"),
-        ("?a=", "?a"), ("", "?a="), ("?a=", ""), ("?a=+", "?a=%20"),
-    ],
-)  # fmt: skip
-def test_a_query_that_only_means_the_same_is_refused(town: Town, signed: str, sent: str) -> None:
-    form = a_form()
-    signature = sign(DOOR + signed, form, TOKEN)
-    assert post_raw(town, DOOR + sent, urlencode(form).encode(), signature).status == 403
-    assert count(town.here) == 0
-
-
-def test_a_path_that_only_means_the_same_is_refused(town: Town) -> None:
-    form = a_form()
-    body, escaped = urlencode(form).encode(), f"{PUBLIC}/twilio/%73ms"
-    assert post_raw(town, escaped, body, sign(DOOR, form, TOKEN)).status == 403
-    assert post_raw(town, escaped, body, sign(escaped, form, TOKEN)).status == 200
-
-
-@pytest.mark.parametrize(
-    ("configured", "signed"),
-    [
-        ("https://hotline.example", "https://hotline.example:443"),
-        ("https://hotline.example:443", "https://hotline.example"),
-        ("https://hotline.example/", "https://hotline.example"),
-        ("http://hotline.example", "http://hotline.example:80"),
-        ("https://hotline.example:8443", "https://hotline.example:8443"),
-        ("https://hotline.example:8443", "https://hotline.example"),
-        ("https://name:word@hotline.example:8443", "https://name:word@hotline.example:8443"),
-        ("https://hotline.example/spean", "https://hotline.example/spean"),
-    ],
-)
-def test_the_port_may_be_written_or_not(
-    install: Callable[..., Installation], configured: str, signed: str
-) -> None:
-    here = install(**{**SETTINGS, "public_base_url": configured})
-    form = a_form()
-    with served(here) as origin:
-        headers = {
-            "X-Twilio-Signature": sign(f"{signed}/twilio/sms", form, TOKEN), "Content-Type": FORM,
-        }  # fmt: skip
-        answer = httpx.post(f"{origin}/twilio/sms", content=urlencode(form), headers=headers)
-    assert answer.status_code == 200
-
-
-def test_every_configured_token_is_taken_so_that_one_can_be_replaced(town: Town) -> None:
-    statuses = [town.carrier.post_signed(DOOR, a_form(), token=token).status for token in (TOKEN, OTHER_TOKEN)]
-    assert statuses == [200, 200]
-
-
-def test_what_a_proxy_says_of_the_host_is_not_believed(town: Town) -> None:
-    """Only the address that is configured counts."""
-    form = a_form()
-    elsewhere = sign("https://evil.example/twilio/sms", form, TOKEN)
-    headers = {
-        "Content-Type": FORM, "Host": "evil.example", "X-Forwarded-Host": "evil.example",
-        "X-Twilio-Signature": elsewhere,
-    }  # fmt: skip
-    answer = httpx.post(
-        f"{town.carrier.proxies[PUBLIC]}/twilio/sms", content=urlencode(form), headers=headers
-    )
-    assert answer.status_code == 403
-
-
-@pytest.mark.parametrize("door", [DOOR, STATUS])
-def test_a_stranger_leaves_nothing_behind_but_a_count(town: Town, door: str) -> None:
-    form = a_form()
-    body = urlencode(form).encode()
-    before = refusals(town, "signature")
-    right = sign(door, form, TOKEN)
-    wrong = [None, "", "x", right[:-1], right + "=", right.lower(), "=" * 5_000]
-    answers = [post_raw(town, door, body, signature) for signature in wrong]
-    answers += [town.carrier.post_signed(door, form, token="another")]
-    assert {answer.status for answer in answers} == {403}
-    assert {answer.body for answer in answers} == {""}
-    assert refusals(town, "signature") == before + len(answers)
-    tables = (inbox, messages, cases, outbox)
-    town.here.receive()
-    assert [count(town.here, table) for table in tables] == [0, 0, 0, 0]
-    assert SOMEBODY not in town.here.client.get("/metrics").text
-
-
-def test_a_signature_that_is_no_ascii_is_wrong_like_any_other(town: Town) -> None:
-    headers = {b"X-Twilio-Signature": "ខ្មែរ".encode(), b"Content-Type": FORM.encode()}
-    answer = httpx.post(f"{town.carrier.proxies[PUBLIC]}/twilio/sms", content=b"Body=x", headers=headers)
-    assert answer.status_code == 403
-
-
-def test_a_signature_for_one_door_opens_no_other(town: Town) -> None:
-    form = a_form()
-    assert post_raw(town, STATUS, urlencode(form).encode(), sign(DOOR, form, TOKEN)).status == 403
-
-
-_WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-
-
-@settings(max_examples=60)
-@given(
-    extra=st.dictionaries(_WORDS.filter(bool), _WORDS, max_size=6),
-    query=st.lists(st.tuples(_WORDS, _WORDS), max_size=3),
-    place=st.floats(0, 1, exclude_max=True),
-)
-def test_what_twilio_signed_is_taken_and_with_any_bit_flipped_it_is_not(
-    town: Town, extra: dict[str, str], query: list[tuple[str, str]], place: float
-) -> None:
-    form = {**extra, **a_form()}
-    url = DOOR + (f"?{urlencode(query)}" if query else "")
-    body, signature = urlencode(form).encode(), sign(url, form, TOKEN)
-    before = count(town.here)
-    assert post_raw(town, url, body, signature).status == 200
-    assert count(town.here) == before + 1
-
-    bit = int(place * len(body) * 8)
-    flipped = bytearray(body)
-    flipped[bit // 8] ^= 1 << bit % 8
-    read_again = parse_qsl(bytes(flipped).decode("utf-8", "replace"), keep_blank_values=True)
-    # `%e1` and `%E1` are the same text, and Twilio's signature is the same for both.
-    assume(sign(url, read_again, TOKEN) != signature)
-    assert post_raw(town, url, bytes(flipped), signature).status == 403
-    spoilt = bytearray(signature.encode())
-    spoilt[bit % len(spoilt)] ^= 1
-    assert post_raw(town, url, body, spoilt.decode()).status == 403
-    assert count(town.here) == before + 1
-
-
 # Bodies that are no form -------------------------------------------------------------------------------
 
 
@@ -313,7 +139,8 @@ def test_json_with_its_hash_is_a_text_like_any_other(town: Town) -> None:
     "body",
     [
         b"", b"{", b"null", b"[1]", b"[" * 60_000, b'"x"', b'{"From": ["+66812345678"]}', b"\xff\xfe",
-        b'{"From": "+66812345678", "Body": "\\ud83d \\u0000", "MessageSid": "\\ud83d", "AccountSid": "\\u0000"}',
+        b'{"From": "+66812345678", "Body": "\\ud83d \\u0000"}',
+        b'{"From": "+66812345678", "MessageSid": "\\ud83d", "AccountSid": "\\u0000"}',
     ],
 )  # fmt: skip
 def test_whatever_json_is_signed_is_kept_and_never_breaks_the_door(town: Town, body: bytes) -> None:
@@ -327,7 +154,9 @@ def test_whatever_json_is_signed_is_kept_and_never_breaks_the_door(town: Town, b
     assert seen == 1
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data; boundary=x", "application/xml"])
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "multipart/form-data; boundary=x", "application/xml"]
+)
 def test_other_kinds_of_bodies_are_refused(town: Town, content_type: str) -> None:
     form = a_form()
     answer = post_raw(town, DOOR, urlencode(form).encode(), sign(DOOR, form, TOKEN), content_type)

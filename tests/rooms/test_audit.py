@@ -292,7 +292,7 @@ def test_every_change_and_every_look_at_a_cases_details_is_an_entry(here: Instal
     ask("POST", "/notes", {"text": "a note"})
     ask("POST", "/contact-attempts", {"channel": "call", "outcome": "no_answer"})
     ask("PATCH", "", {"summary": "a summary", "urgency": "U1", "reason": "because"})
-    ask("POST", "/close", {"outcome": "resolved", "client_informed": "yes"})
+    ask("POST", "/close", {"outcome": "withdrawn_by_client", "client_informed": "yes"})
     ask("POST", "/reopen", {"reason": "because"})
     assert here.ask(worker, "GET", "/v1/exports/cases.csv").status_code == 200
     assert actions() == [

@@ -177,7 +177,8 @@ def test_a_span_shows_the_words_in_the_raw_text_with_their_invisible_characters(
 @pytest.mark.parametrize(
     "family",
     [
-        "berk boek baek bek beuk", "thaoke thavke taoke thouke towke", "luy louy lui", "hery hz hey heuy haey",
+        "berk boek baek bek beuk", "thaoke thavke taoke thouke towke", "luy louy lui",
+        "hery hz hey heuy haey",
         "oy aoy ouy", "chuoy jouy juy joy chouy", "vay veay vai wai", "romlop romlob rumlop", "nov nou nw",
         "chab jab chap", "domneng domneung domnerng", "tov tv tou", "phong pong porng", "komream kumream",
     ],

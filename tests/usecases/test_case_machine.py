@@ -265,6 +265,7 @@ class CaseMachine(RuleBasedStateMachine):
         # Where nobody has the case, whoever finds it in the queue does the owner's part.
         response = self.here.ask((workers or [self.place.people["coordinator"]])[0], method, path, body)
         assert response.is_success or response.status_code in SAID_NO, response.text
+        self.stages_follow_one_another_versions_grow_and_helpers_stay()
 
     def case(self, case_id: UUID) -> Case:
         with self.here.office.look() as uow:

@@ -337,7 +337,7 @@ def learn(
     now: datetime,
 ) -> Step:
     """What words tell about a case: categories are added, urgency is raised, nothing is taken away."""
-    found = tuple(dict.fromkeys(categories))
+    found = tuple(name for name in dict.fromkeys(categories) if name != UNCLASSIFIED)
     known = tuple(name for name in case.categories if name != UNCLASSIFIED)
     merged = known + tuple(name for name in found if name not in known) or case.categories
     facts: list[Fact] = []

@@ -255,6 +255,7 @@ class CaseStore:
 
     def _values(self, case: Case) -> dict[str, Any]:
         reasons = json.dumps([dict(reason) for reason in case.reasons], ensure_ascii=False)
+        summary = Place("case_file", case.id, "summary")
         return {
             "status": case.status, "urgency": case.urgency, "categories": list(case.categories),
             "reasons": self._vault.seal(reasons, Place("case_file", case.id, "reasons")),
@@ -262,7 +263,7 @@ class CaseStore:
             "destination_country": case.destination_country, "organisation_id": case.organisation_id,
             "owner_id": case.owner_id, "queue": case.queue, "member_count": case.member_count,
             "reporter_id": case.reporter_id,
-            "summary": self._vault.seal(case.summary, Place("case_file", case.id, "summary")) if case.summary else None,
+            "summary": self._vault.seal(case.summary, summary) if case.summary else None,
             "opened_at": case.opened_at, "accepted_at": case.accepted_at,
             "first_contact_at": case.first_contact_at, "closed_at": case.closed_at,
             "hold_until": case.hold_until, "outcome": case.outcome, "client_informed": case.client_informed,

@@ -2,9 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.intake.rules.lexicon import Pattern
 from app.intake.rules.scanning import Hit
@@ -14,12 +14,18 @@ _MOST_PER_GROUP: Final = 16
 # A denial directly before a word takes it back. These groups say "not" and nothing else.
 _DENIALS: Final = frozenset({"not"})
 _DENIED_WITHIN: Final = 2  # characters
+# "No passport in hand, the boss keeps it": a denial before a thing or a person takes nothing back.
+_THINGS: Final = frozenset({
+    "boss", "broker", "they", "i", "we", "kin", "who", "person_group", "passport", "contract", "wage",
+    "money", "month", "year", "digits", "number", "number_any", "hospital", "body", "limb", "room", "police",
+    "scam",
+})  # fmt: skip
+_MOST_MADE: Final = 8  # hits of one phrase
 _MOST_NEXT: Final = 3
 _SLACK: Final = 2  # characters that a word may reach into its neighbour, as joined romanised words do
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A rule and the stretch of the loose key that satisfied it."""
 
     rule: Pattern
@@ -36,6 +42,8 @@ class Index:
         self.by_group: dict[str, list[Hit]] = {}
         self._joined: dict[frozenset[str], tuple[list[Hit], list[int]]] = {}
         self._denials: dict[int, list[Hit]] | None = None
+        # Phrases, whose own words have been judged already.
+        self.made: set[str] = set()
         for hit in hits:
             self.add(hit)
 
@@ -76,14 +84,12 @@ class Index:
 def grow(index: Index, phrases: Iterable[Pattern]) -> None:
     """Add to the index every phrase that its words make, in the order of the phrases."""
     for phrase in phrases:
-        made = [
-            Hit(phrase.id, match.start, match.end, match.weight)
-            for match in find(index, phrase)
-            if not is_denied(match, index)
-        ]
+        held = (match for match in find(index, phrase) if not is_denied(match, index))
+        made = [Hit(phrase.id, m.start, m.end, m.weight) for m in islice(held, _MOST_MADE)]
+        for hit in made:
+            index.add(hit)
         if made:
-            for hit in made:
-                index.add(hit)
+            index.made.add(phrase.id)
             index.forget(phrase.id)
 
 
@@ -93,6 +99,7 @@ def is_denied(match: Match, index: Index) -> bool:
     return any(
         end in denials and not all(_holds(match, denial) for denial in denials[end])
         for part in match.parts
+        if part.group not in _THINGS and part.group not in index.made
         for end in range(part.start - _DENIED_WITHIN, part.start + 1)
     )
 

@@ -68,7 +68,9 @@ _YEARS: Final = re.compile(rf"(?:{_any('ឆ្នាំ chnam chhnam year years 
 _AGED: Final = re.compile(rf"(?:{_any('អាយុ ayu aayu ayo age aged อายุ umur berumur')})" + _WHOLE_WORD)
 _OLD: Final = re.compile(r"(?:years?|yrs?)?[ -]*(?:old|girl|boy)|yo(?![a-z])|y/o")
 _I_AM: Final = re.compile(
-    r"(?<![a-z])(?:i am|im|she is|he is|she|he|only) ([0-9]{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
+    r"(?<![a-z])(?:son|daughter|child|sister|brother|girl|boy|niece|nephew) "
+    r"([0-9]{1,2}) *(?:years?|yrs?)(?! ago)"
+    r"|(?<![a-z])(?:i am|im|she is|he is|she|he|only) ([0-9]{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
 )
 
 
@@ -121,5 +123,5 @@ def minor(loose: str) -> Amount | None:
         number = _AFTER.match(loose, word.end())
         if number:
             ages.append(Amount(_value(number[1]), word.start(), number.end()))
-    ages += [Amount(int(said[1]), said.start(), said.end()) for said in _I_AM.finditer(loose)]
+    ages += [Amount(int(said[1] or said[2]), said.start(), said.end()) for said in _I_AM.finditer(loose)]
     return next((age for age in ages if 0 < age.value < ADULT), None)

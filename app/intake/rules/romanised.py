@@ -72,7 +72,7 @@ def stem(word: str) -> str:
             continue
         root = rest + "e" if suffix in {"ing", "ed"} and _LOST_E.fullmatch(rest) else rest
         break
-    root = re.sub(r"(.)\1+", r"\1", root)
+    root = re.sub(r"([^aeiou])\1+", r"\1", root)
     if len(root) > _SHORTEST_STEM + 1 and root.endswith("e"):
         root = root[:-1]
     if len(root) > _SHORTEST_STEM and root.endswith("i"):

@@ -29,6 +29,10 @@ _DANGER_TO_A_CHILD: Final = frozenset({
 })  # fmt: skip
 
 
+# Signals that raise even a text that otherwise only asks or thanks.
+_CALLS_FOR_RESCUE: Final = frozenset({"sos", "urgent_help", "urgent_call", "hunger_held"})
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why: the rule, the category it speaks for, and the words in the raw text that satisfied it."""
@@ -140,7 +144,7 @@ def _urgency(
     signals = [match for match in matches if match.rule.category is None and match.weight >= _ENOUGH]
     settled = not categories and any(match.rule.category == NOT_RELEVANT for match in matches)
     if categories == (INFORMATION,) or settled:
-        signals = [match for match in signals if match.rule.urgency is Urgency.U1]
+        signals = [match for match in signals if match.rule.id in _CALLS_FOR_RESCUE]
     levels = [match.rule.urgency for match in signals if match.rule.urgency] + list(raised)
     for category in categories:
         own = [m.rule.urgency for m in matches if m.rule.category == category and m.rule.urgency]
