@@ -1,10 +1,12 @@
 """The only file that knows every concrete class: settings in, wired application out."""
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Final
 
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
@@ -39,6 +41,8 @@ from app.workers.loops import Loop, Worker
 from app.workers.steps import Expiry, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
+_QUIET_SECONDS: Final = 0.01
+_WAY_FOR_SECONDS: Final = 0.25
 
 
 class InboxWriter:
@@ -53,6 +57,16 @@ class InboxWriter:
     def keep(self, arrival: Arrival) -> "Future[None]":
         """Commit this arrival, together with whatever else arrives at this moment."""
         return self._group.add(inbox_values(self._vault, arrival, self._clock.now()))
+
+    def make_way(self) -> None:
+        """Return once nobody has been at a door for a moment, or after a quarter of a second.
+
+        Carriers wait for their answer; what acts by itself can take its turn when they are served.
+        Source: docs/performance.md#doors-first.
+        """
+        give_up_at = time.monotonic() + _WAY_FOR_SECONDS
+        while self._group.quiet_seconds() < _QUIET_SECONDS and time.monotonic() < give_up_at:
+            time.sleep(_QUIET_SECONDS)
 
     def close(self) -> None:
         """Commit what waits, then stop."""
@@ -103,7 +117,8 @@ class Application:
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
-        return Worker(self.office, self.clock, loops, self.settings.poll)
+        make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
+        return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
@@ -121,6 +136,10 @@ class Application:
             with self.office.work(now) as uow:
                 signing_in.refuse(uow, username, now=now)
         return False
+
+
+def _at_once() -> None:
+    """Wait for nobody."""
 
 
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:

@@ -73,6 +73,12 @@ def _countries(written: object) -> object:
     return codes
 
 
+def _database(url: str) -> str:
+    if not re.match(r"sqlite:///.|postgresql\+psycopg://", url):
+        raise ValueError("is neither sqlite:///path/to/file nor postgresql+psycopg://user:password@host/name")
+    return url
+
+
 def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
@@ -86,6 +92,7 @@ Numbers = Annotated[Listed, AfterValidator(_numbers)]
 Length = Annotated[timedelta, BeforeValidator(_length), Field(ge=timedelta(0))]
 Lengths = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_lengths)]
 Countries = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_countries)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -98,7 +105,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )  # fmt: skip
 
-    database_url: str = Field(default="sqlite:///var/spean.db", repr=False)
+    database_url: DatabaseUrl = Field(default="sqlite:///var/spean.db", repr=False)
     host: str = "127.0.0.1"
     port: PortNumber = 8000
     public_base_url: WebAddress = "http://127.0.0.1:8000"

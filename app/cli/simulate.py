@@ -14,11 +14,10 @@ from rich.text import Text
 from app.bootstrap import Application
 from app.channels.console.carrier import CARRIER, arrival
 from app.cli.demo import prepare
-from app.cli.opening import MISUSED, opened, stop
+from app.cli.opening import MISUSED, opened, read_settings, stop
 from app.i18n.catalogue import Catalogues
 from app.kernel.clock import utc_text
 from app.kernel.language import Language
-from app.settings import Settings
 from app.usecases.answers import Answer, answer_of
 from app.workers.steps import Reception
 
@@ -42,7 +41,7 @@ def text(
     """Send a text as if it came from a phone, and show what came of it."""
     if not sender.strip():
         stop("--from needs a number", status=MISUSED)
-    with opened(Settings()) as application:
+    with opened(read_settings()) as application:
         prepare(application)
         answer = _sent(application, sender, body)
         if as_json:

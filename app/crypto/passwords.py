@@ -18,7 +18,7 @@ _TOKEN_BYTES: Final = 32
 
 
 def hash_password(password: str, *, cheap: bool = False) -> str:
-    """The argon2id hash to keep. `cheap` is for tests and benchmarks, which sign in thousands of times."""
+    """The argon2id hash to keep. `cheap` is for passwords that are random, and for tests."""
     hasher = _CHEAP_HASHER if cheap else _HASHER
     with _AT_ONCE:
         return hasher.hash(password)

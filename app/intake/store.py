@@ -279,7 +279,7 @@ class IntakeStore:
             row.id, row.carrier, row.account, row.carrier_id, row.kind, raw, row.received_at, row.attempts
         )
 
-    def _body(self, row: Any) -> str:
+    def _body(self, row: Row[Any]) -> str:
         return self._vault.open(row.body, Place("message", row.id, "body"))
 
 
@@ -288,8 +288,7 @@ def inbox_values(vault: Vault, arrival: Arrival, now: datetime) -> dict[str, Any
     fresh = new_id(now)
     return {
         "id": fresh, "carrier": arrival.carrier, "account": arrival.account,
-        "carrier_id": kept_id(arrival.carrier_id),
-        "kind": arrival.kind,
+        "carrier_id": kept_id(arrival.carrier_id), "kind": arrival.kind,
         "sender_index": vault.index("sender", arrival.sender) if arrival.sender else _NO_SENDER,
         "raw": vault.seal_bytes(arrival.raw, Place("inbox", fresh, "raw")),
         "received_at": now, "state": STORED, "due_at": now, "attempts": 0,
@@ -299,7 +298,7 @@ def inbox_values(vault: Vault, arrival: Arrival, now: datetime) -> dict[str, Any
 def _triage(decision: Decision) -> dict[str, Any]:
     """A decision as kept beside its message: rules and spans, never the words."""
     return {
-        "categories": list(decision.categories), "urgency": decision.urgency.value, "members": decision.members,
-        "destination": decision.destination,
+        "categories": list(decision.categories), "urgency": decision.urgency.value,
+        "members": decision.members, "destination": decision.destination,
         "reasons": [[r.rule, r.category, r.start, r.end] for r in decision.reasons],
     }  # fmt: skip

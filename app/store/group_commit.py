@@ -1,6 +1,7 @@
 """One writer thread that commits rows in groups: whoever waits gets one disk flush together."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -32,10 +33,12 @@ class GroupCommit:
     ) -> None:
         """Start the writer thread. `passed` is told when a group is about to commit and when it has."""
         self._database = database
-        self._table = table
+        # Made once: SQLAlchemy would take longer over a new statement than the database over a row.
+        self._insert = insert_into(database.engine, table).on_conflict_do_nothing()
         self._passed = passed
         self._waiting: SimpleQueue[tuple[Row, Future[None]] | None] = SimpleQueue()
         self._door = threading.Lock()
+        self._last_came = float("-inf")
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="group-commit", daemon=True)
         self._thread.start()
@@ -49,11 +52,16 @@ class GroupCommit:
         # Nobody can call it off: whoever stops waiting must not stop the row.
         done.set_running_or_notify_cancel()
         with self._door:
+            self._last_came = time.monotonic()
             if self._closed:
                 done.set_exception(Closed("the writer has stopped"))
             else:
                 self._waiting.put((row, done))
         return done
+
+    def quiet_seconds(self) -> float:
+        """How long ago anybody last came with a row."""
+        return time.monotonic() - self._last_came
 
     def close(self) -> None:
         """Commit what waits, then stop. Closing twice is safe."""
@@ -96,8 +104,7 @@ class GroupCommit:
 
     def _commit(self, rows: Sequence[Row]) -> None:
         with self._database.write() as connection:
-            statement = insert_into(connection, self._table).on_conflict_do_nothing()
-            connection.execute(statement, [dict(row) for row in rows])
+            connection.execute(self._insert, rows)
             self._passed("inbox.changed")
         self._passed("inbox.committed")
 

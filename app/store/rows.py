@@ -1,27 +1,44 @@
 """Small shared pieces of SQL that mean the same on both engines."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, literal_column
+from sqlalchemy import Connection, Engine, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def insert_into(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' Insert
+def insert_into(where: Connection | Engine, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' Insert
     """An INSERT that understands ON CONFLICT in the dialect at hand."""
-    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
+    return _insert(where.dialect.name, table)
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert the row unless one like it is there already; whether it was inserted."""
-    statement = insert_into(connection, table).values(dict(values)).on_conflict_do_nothing()
     # A count of rows is not to be had of every insert on PostgreSQL; a row that comes back is proof.
-    return connection.execute(statement.returning(literal_column("1"))).first() is not None
+    return connection.execute(_insert_new(connection.dialect.name, table), values).first() is not None
 
 
 def insert_or_change(
     connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
     """Insert the row, or change these values of the row that has the key."""
-    statement = insert_into(connection, table).values({**key, **values})
-    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
+    statement = _insert_or_change(connection.dialect.name, table, tuple(key), tuple(values))
+    connection.execute(statement, {**key, **values})
+
+
+def _insert(dialect: str, table: Table) -> Any:  # noqa: ANN401 - as above
+    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
+
+
+# Statements are made once: SQLAlchemy takes longer over a new one than the database over a row.
+@cache
+def _insert_new(dialect: str, table: Table) -> Any:  # noqa: ANN401 - as above
+    return _insert(dialect, table).on_conflict_do_nothing().returning(literal_column("1"))
+
+
+@cache
+def _insert_or_change(dialect: str, table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> Any:  # noqa: ANN401 - as above
+    statement = _insert(dialect, table)
+    changed = {name: statement.excluded[name] for name in values}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changed)

@@ -37,12 +37,16 @@ class Loop:
 
 @dataclass
 class Worker:
-    """Runs each loop in a thread of its own until it is told to stop."""
+    """Runs each loop in a thread of its own until it is told to stop.
+
+    `make_way` is called before each step: it may wait a moment while others need the machine more.
+    """
 
     office: Office
     clock: Clock
     loops: Sequence[Loop]
     poll: timedelta
+    make_way: Callable[[], None] = lambda: None
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -75,6 +79,7 @@ class Worker:
         beaten: datetime | None = None
         failures = 0
         while not self._stop.is_set():
+            self.make_way()
             now = self.clock.now()
             try:
                 with _SECONDS.labels(loop.name).time():
@@ -92,7 +97,7 @@ class Worker:
                     "step_failed", loop=loop.name, error=type(problem).__name__, at=place_of(problem),
                     failures=failures,
                 )  # fmt: skip
-                self._stop.wait(min(self.poll.total_seconds() * 2 ** min(failures, 20), _LONGEST_PAUSE))
+                self._stop.wait(min(self.poll.total_seconds() * 2 ** min(failures, 10), _LONGEST_PAUSE))
                 continue
             failures = 0
             _STEPS.labels(loop.name, "busy" if busy else "idle").inc()

@@ -357,11 +357,11 @@ def test_long_work_shows_progress_on_a_terminal_and_none_in_a_pipe(spean: Comman
         process.communicate()
         assert process.returncode == 0
         assert b"checking" in shown or b"exporting" in shown
-        assert spean.run_apart(*words, folder=tmp_path).err == ""
+        assert spean.run(*words).err == ""
 
 
 COMMANDS = [
-    ["demo", "--json"], ["doctor"], ["doctor", "--json"], ["migrate"], ["audit", "verify"], ["export"],
+    ["demo", "--json"], ["doctor", "--json"], ["migrate"], ["audit", "verify"], ["export"],
     ["simulate", "text", "--from", "+66812345678", "x"], ["serve"], ["work"],
     ["worker", "add", "x1", "--role", "admin", "--password-stdin"],
 ]  # fmt: skip
@@ -383,9 +383,7 @@ def test_whatever_is_wrong_every_command_says_so_without_a_traceback(
     (tmp_path / "text.db").write_text("this is no database " * 100)
     spean.environment |= FAULTS[fault](tmp_path)
     for words in COMMANDS:
-        said = spean.run(*words, given=PASSWORD) if fault != "wrong settings" else spean.run_apart(
-            *words, folder=tmp_path, given=PASSWORD
-        )  # fmt: skip
+        said = spean.run(*words, given=PASSWORD)
         told = said.out + said.err
         assert said.status == 1, (words, told)
         assert told.strip()

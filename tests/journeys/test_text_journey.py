@@ -107,19 +107,19 @@ def test_a_text_becomes_a_case_that_is_worked_and_counted(town: Town) -> None:
         phone.poll()
 
         supervisors = [Desk(origin, sign_ins[f"{stem}.supervisor"], rooms) for stem in ("tonle", "lotus")]
-        urgent, unpaid = (until(lambda desk=desk: desk.get("/v1/cases")["items"])[0] for desk in supervisors)
+        urgent, unpaid = (until(partial(cases_of, desk))[0] for desk in supervisors)
         assert (urgent["urgency"], urgent["destination_country"]) == ("U1", "TH")
         assert "detention" in urgent["categories"]
         assert unpaid["categories"] == ["unpaid_wages"]
 
         the_person_hears_in_khmer(town, phone, urgent["code"], unpaid["code"])
+        names = [f"{stem}.{post}" for stem in ("tonle", "lotus") for post in ("case1", "case2")]
+        caseworkers = [Desk(origin, sign_ins[name], rooms) for name in names]
         for desk, case in zip(supervisors, (urgent, unpaid), strict=True):
             other = next(one for one in supervisors if one is not desk)
             assert other.http.get(f"/v1/cases/{case['id']}").status_code == 404
             the_owner_is_alerted(town, case)
-            caseworkers = [person for person in demo["sign_ins"] if person["role"] == "caseworker"]
-            desks = [Desk(origin, person, rooms) for person in caseworkers]
-            (owner,) = [one for one in desks if one.me["id"] == case["owner_id"]]
+            (owner,) = [one for one in caseworkers if one.me["id"] == case["owner_id"]]
             the_case_is_worked(owner, case)
             the_case_can_be_counted(desk, case)
         the_carriers_news_arrive(town, supervisors[0], urgent)
@@ -128,7 +128,7 @@ def test_a_text_becomes_a_case_that_is_worked_and_counted(town: Town) -> None:
 
 
 def the_person_hears_in_khmer(town: Town, phone: FakeChtPhone, urgent: str, unpaid: str) -> None:
-    (reply,) = until(lambda: town.to(SOMEBODY))
+    (reply,) = until(partial(town.to, SOMEBODY))
     assert urgent in reply.body
     assert (reply.from_, "លេខ" in reply.body) == (NUMBER, True)
 

@@ -15,7 +15,19 @@ from app.cases.tables import cases
 from app.identity.rules import Role
 from app.intake.tables import messages
 from app.kernel.phone import Phone
-from app.outbox.rules import GiveUp, Purpose, Sending, State, Taken, Text, TryLater, Way
+from app.outbox.rules import (
+    LEASE,
+    GiveUp,
+    Hold,
+    NotKnown,
+    Purpose,
+    Sending,
+    State,
+    Taken,
+    Text,
+    TryLater,
+    Way,
+)
 from app.outbox.tables import outbox
 from app.usecases import deliveries, sending
 from tests.fakes import FakeCarrier
@@ -28,11 +40,6 @@ WITH_TWILIO = {
     "twilio_account_sid": "AC" + "12" * 16, "twilio_auth_tokens": "an invented token",
     "twilio_sms_numbers": OWN, "twilio_voice_numbers": "+12025550124",
 }  # fmt: skip
-
-
-def automatic_texts(here: Installation, phone: str) -> int:
-    """How many texts went, or will go, to a phone."""
-    return len(bodies_to(here, phone))
 
 
 # How often ------------------------------------------------------------------------------------------
@@ -280,13 +287,13 @@ def test_a_text_given_up_on_is_a_task_an_entry_and_an_alert(here: Installation) 
     owner_phone = "+85510000111"
     worker = here.a_worker(phone=owner_phone)
     case_id = here.a_case()
-    alerts = automatic_texts(here, owner_phone)
+    alerts = len(bodies_to(here, owner_phone))
 
     def fail_the_person(text: Text) -> Sending:
         return GiveUp("30007") if text.to.e164 == SOMEBODY else Taken(f"x{text.id}")
 
     here.send(FakeCarrier("console", fail_the_person))
-    assert automatic_texts(here, owner_phone) == alerts + 1
+    assert len(bodies_to(here, owner_phone)) == alerts + 1
     assert "message.failed" in here.kinds(case_id)
     [task] = here.ask(worker, "GET", "/v1/tasks").json()["items"]
     assert (task["kind"], task["case_id"]) == ("failed_message", str(case_id))
@@ -312,6 +319,41 @@ def test_trying_again_ends_when_its_tries_are_used_up(here: Installation) -> Non
     assert len(carrier.sent) == 3
     assert [row.state for row in rows(here)] == [State.FAILED]
     assert open_tasks(here) == ["failed_message"]
+
+
+@pytest.mark.parametrize("then", [TryLater("20429"), Hold("20003"), NotKnown("ReadTimeout")])
+def test_once_in_doubt_a_text_stays_in_doubt_until_the_carrier_has_it(
+    here: Installation, then: Sending
+) -> None:
+    say_words(here)
+    answers = iter([NotKnown("ReadTimeout"), then, then, Taken("SM1")])
+    carrier = FakeCarrier("console", lambda _: next(answers))
+    for _ in range(5):
+        here.send(carrier)
+        here.clock.forward(minutes=31)
+    assert [text.may_have_gone for text in carrier.sent] == [False, True, True, True]
+    assert [row.state for row in rows(here)] == [State.ACCEPTED]
+
+
+@pytest.mark.parametrize("late", [TryLater("x"), Hold("x"), NotKnown("x"), GiveUp("x")])
+def test_who_lost_the_lease_has_no_say_while_another_is_sending(here: Installation, late: Sending) -> None:
+    say_words(here)
+    other: list[Text] = []
+
+    def too_slow(_: Text) -> Sending:
+        now = here.clock.forward(seconds=LEASE.total_seconds() + 1)
+        with here.office.work(now) as uow:
+            other.extend(sending.lease(uow, "console", now=now, limit=1))
+        return late
+
+    here.send(FakeCarrier("console", too_slow))
+    here.clock.forward(seconds=LEASE.total_seconds() - 1)
+    assert here.send(FakeCarrier("console")) == 0
+    now = here.clock.now()
+    with here.office.work(now) as uow:
+        sending.record(uow, other[0], Taken("SM1"), now=now)
+    assert [row.state for row in rows(here)] == [State.ACCEPTED]
+    assert open_tasks(here) == []
 
 
 def test_words_past_their_time_are_expired_once_and_never_sent(here: Installation) -> None:

@@ -77,8 +77,9 @@ def _is_unseen(char: str) -> bool:
 
 
 _LETTERS: Final = _Letters()
+# A cluster with one mark is tidy already, unless the mark is a subscript.
 _UNTIDY: Final = re.compile(
-    "[\u1780-\u17a2](?:\u17d2+[\u1780-\u17a2]?|[\u17b6-\u17d1\u17dd])+|^ +| +$|  +|\u0e4d\u0e32|\u0e40\u0e40"
+    "[\u1780-\u17a2](?=\u17d2|[\u17b6-\u17d1\u17dd][\u17b6-\u17d2\u17dd])(?:\u17d2+[\u1780-\u17a2]?|[\u17b6-\u17d1\u17dd])+|^ +| +$|  +|\u0e4d\u0e32|\u0e40\u0e40"
 )
 _PARTS: Final = re.compile("\u17d2+[\u1780-\u17a2]?|[\u17b6-\u17d1\u17dd]")
 
@@ -102,8 +103,9 @@ def fold_with_map(text: str) -> tuple[str, list[int], list[int]]:
     ends: list[int] = []
     at = 0
     for found in _UNTIDY.finditer(spread):
-        tidy = _tidy(found.group())
-        if tidy == found.group():
+        piece = found.group()
+        tidy = _tidy(piece)
+        if tidy == piece:
             continue
         _copy(spread, origin, (at, found.start()), (key, starts, ends))
         first, last = origin[found.start()], origin[found.end() - 1] + 1

@@ -40,6 +40,9 @@ class Index:
 
     def __init__(self, hits: Iterable[Hit]) -> None:
         self.by_group: dict[str, list[Hit]] = {}
+        # The keys of `by_group` once more: a set is compared with a set by the smaller, with a dict by
+        # walking all of the dict, which rules do hundreds of times.
+        self.present: set[str] = set()
         self._joined: dict[frozenset[str], tuple[list[Hit], list[int]]] = {}
         self._denials: dict[int, list[Hit]] | None = None
         # Phrases, whose own words have been judged already.
@@ -49,8 +52,11 @@ class Index:
 
     def add(self, hit: Hit) -> None:
         """Keep a hit, up to a number per group that no real text reaches."""
-        kept = self.by_group.setdefault(hit.group, [])
-        if len(kept) < _MOST_PER_GROUP:
+        kept = self.by_group.get(hit.group)
+        if kept is None:
+            self.by_group[hit.group] = [hit]
+            self.present.add(hit.group)
+        elif len(kept) < _MOST_PER_GROUP:
             kept.append(hit)
 
     def forget(self, group: str) -> None:
@@ -78,7 +84,7 @@ class Index:
 
     def has(self, groups: frozenset[str]) -> bool:
         """Whether any of the groups was found."""
-        return not groups.isdisjoint(self.by_group)
+        return not groups.isdisjoint(self.present)
 
 
 def grow(index: Index, phrases: Iterable[Pattern]) -> None:
@@ -122,8 +128,9 @@ def surest(index: Index, rule: Pattern) -> Match | None:
 
 def find(index: Index, pattern: Pattern) -> Iterator[Match]:
     """Where the pattern is satisfied, in order of place, a bounded number of times."""
+    present = index.present
     for groups in pattern.words:
-        if groups.isdisjoint(index.by_group):
+        if groups.isdisjoint(present):
             return
     if pattern.without and index.has(pattern.without):
         return

