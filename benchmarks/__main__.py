@@ -6,6 +6,7 @@ import json
 import logging
 import platform
 import signal
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     # Whoever stops the run must not leave its servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     found = _run(names, full=asked.full, console=console)
     if asked.json:
         asked.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), "utf-8")

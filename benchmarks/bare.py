@@ -1,4 +1,4 @@
-"""The least that FastAPI does for a form: the yardstick for the carrier's door. `python -m benchmarks.bare`."""
+"""The least that FastAPI does for a form: the yardstick for the carrier's door."""
 
 import argparse
 from typing import Annotated

@@ -63,8 +63,8 @@ def staff(
     """Caseworkers of these organisations, `each` of them, as holders of cases."""
     made = [
         NewWorker(
-            new_id(now), f"{organisation.code}.{number}", "no password", Role.CASEWORKER, organisation.id, None,
-            Phone(f"+8551{place}{number:06d}"), organisation.languages,
+            new_id(now), f"{organisation.code}.{number}", "no password", Role.CASEWORKER, organisation.id,
+            None, Phone(f"+8551{place}{number:06d}"), organisation.languages,
         )
         for place, organisation in enumerate(organisations)
         for number in range(each)
@@ -131,8 +131,9 @@ def _rows(
     due_at = wanted.due_at(number) if wanted.due_at else opened_at + timedelta(days=400)
     for kind, at in (("accept", due_at), ("first_contact", opened_at + timedelta(days=400))):
         yield "timer", {
-            "id": new_id(opened_at), "case_id": case_id, "kind": kind, "rung": 0, "to_role": "owner",
-            "base_at": opened_at, "due_at": at, "state": "armed", "armed_at": opened_at, "armed_for": 1,
+            "id": new_id(opened_at), "case_id": case_id, "kind": kind, "rung": 1, "to_role": "owner",
+            # The rungs above are counted from here, and so lie ahead of the first.
+            "base_at": at, "due_at": at, "state": "armed", "armed_at": opened_at, "armed_for": 1,
             "ended_at": None,
         }  # fmt: skip
     for place, kind in enumerate(("case.opened", "case.routed", "message.received"), start=1):

@@ -64,10 +64,10 @@ class Run:
         return full if self.full else usual
 
     @contextmanager
-    def application(self, engine: Engine, **changes: Any) -> Iterator[Application]:
+    def application(self, engine: Engine) -> Iterator[Application]:
         """The application on a fresh database with the organisations of the configuration."""
         url = engine.new_database()
-        application = build(settings_for(self.folder, url, **changes))
+        application = build(settings_for(self.folder, url))
         with application.office.work(application.clock.now()) as uow:
             load_organisations(uow, organisations_of(application))
         try:
@@ -79,7 +79,7 @@ class Run:
             engine.drop(url)
 
 
-def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
+def settings_for(folder: Path, database_url: str, *, embed_worker: bool = False) -> Settings:
     """Settings of a demo in a folder, with the project's own configuration and a carrier."""
     values: dict[str, Any] = {
         "database_url": database_url,
@@ -88,7 +88,7 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
         "config_dir": ROOT / "config",
         "locales_dir": ROOT / "locales",
         "environment": Environment.DEMO,
-        "embed_worker": False,
+        "embed_worker": embed_worker,
         "public_base_url": ADDRESS,
         "twilio_account_sid": "AC" + "0" * 32,
         "twilio_auth_tokens": TOKEN,
@@ -96,7 +96,7 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
         # Nothing is ever sent: whoever tries finds nobody there.
         "twilio_api_base_url": "http://127.0.0.1:9",
     }
-    return Settings(_env_file=None, **{**values, **changes})
+    return Settings(_env_file=None, **values)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

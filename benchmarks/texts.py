@@ -36,6 +36,7 @@ def signed_requests(path: str, count: int) -> list[bytes]:
             f"POST {path} HTTP/1.1\r\nHost: hotline.example\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n"
             f"Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
             f"Content-Length: {len(body)}\r\nX-Twilio-Signature: {signature}\r\n"
-            f"I-Twilio-Idempotency-Token: {number:032x}\r\n\r\n".encode() + body
+            f"I-Twilio-Idempotency-Token: {number:032x}\r\n\r\n".encode()
+            + body
         )
     return made

@@ -279,7 +279,7 @@ class IntakeStore:
             row.id, row.carrier, row.account, row.carrier_id, row.kind, raw, row.received_at, row.attempts
         )
 
-    def _body(self, row: Row[Any]) -> str:
+    def _body(self, row: Any) -> str:  # noqa: ANN401 - a row of either query
         return self._vault.open(row.body, Place("message", row.id, "body"))
 
 

@@ -1,16 +1,85 @@
-"""What surrounds a report: whether a question is about the general case or about what happened."""
+"""What surrounds a report: whether it is asked about in general, or told as something already settled."""
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.intake.rules.patterns import Index, Match
+from app.intake.rules.scanning import Hit
 
 # Words that say that it has happened to somebody: a question with one of them is still a report.
 _HAPPENED: Final = frozenset({"already", "force", "how_long"})
 _OWN: Final = frozenset({"i", "we", "kin"})
+# Words that place it in time: yesterday, every day, for three months.
+_IN_TIME: Final = frozenset({"happened", "told_time"})
 _GENERAL: Final = "general_"
+_OPENS: Final = frozenset({"ask_open"})
+_FRAMES: Final = frozenset({"asked"})
+_IF_FRAMES: Final = frozenset({"asked_if"})
+_SAID: Final = frozenset({"say", "threat"})
+_SETTLED: Final = frozenset({"settled"})
+_OVER: Final = frozenset({"resolved_word", "settled"})
+_THANKED: Final = frozenset({"thanks"})
+_TURNS: Final = frozenset({"but"})
+_STOP: Final = re.compile(r"[.!?]")
+_SAID_WITHIN: Final = 2  # characters between `says` and `if`
+
+Span = tuple[int, int]
 
 
-def asks_in_general(matches: list[Match], index: Index) -> bool:
+def asks_in_general(matches: Iterable[Match], index: Index) -> bool:
     """Whether the text asks what is so in general rather than telling what happened to somebody."""
     general = any(match.rule.id.startswith(_GENERAL) for match in matches)
     return general and not (index.has(_HAPPENED) and index.has(_OWN))
+
+
+def standing(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
+    """The matches that report something: neither only asked about nor already over.
+
+    A match is asked about where it ends inside a question such as `can police arrest me if …`; what
+    the text tells before or after the question stands.
+    """
+    asked = _asked(index, loose)
+    over = _hits(index, _SETTLED)
+    ended = _ended(index)
+    if not asked and not over and ended is None:
+        return list(matches)
+    return [
+        match
+        for match in matches
+        if not any(start < match.end <= end for start, end in asked)
+        and not any(hit.start <= match.start and match.end <= hit.end for hit in over)
+        and not (ended is not None and match.end <= ended)
+    ]
+
+
+def _asked(index: Index, loose: str) -> list[Span]:
+    """Stretches of the key that only ask; none where the text says when it happened."""
+    if index.has(_IN_TIME):
+        return []
+    spans = [(hit.start, hit.end) for hit in _hits(index, _FRAMES)]
+    for hit in _hits(index, _OPENS):
+        stop = _STOP.search(loose, hit.end)
+        spans.append((hit.start, stop.start() if stop else len(loose)))
+    said = [hit.end for hit in _hits(index, _SAID)]
+    # "He says if I leave, …": a condition that somebody sets is a report.
+    spans += [
+        (hit.start, hit.end)
+        for hit in _hits(index, _IF_FRAMES)
+        if not any(0 <= hit.start - end <= _SAID_WITHIN for end in said)
+    ]
+    return spans
+
+
+def _ended(index: Index) -> int | None:
+    """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so."""
+    over = _hits(index, _OVER)
+    if not over or not index.has(_THANKED):
+        return None
+    last = max(hit.end for hit in over)
+    turns = any(hit.start >= last for hit in _hits(index, _TURNS))
+    return None if turns else last
+
+
+def _hits(index: Index, groups: frozenset[str]) -> list[Hit]:
+    return index.any_of(groups)[0] if index.has(groups) else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.intake.rules import quantities
-from app.intake.rules.context import asks_in_general
+from app.intake.rules.context import asks_in_general, standing
 from app.intake.rules.lexicon import Lexicon
 from app.intake.rules.patterns import Index, Match, grow, surest
 from app.intake.rules.places import destination
@@ -15,6 +15,7 @@ from app.kernel.urgency import Urgency, most_urgent
 
 INFORMATION: Final = "information_request"
 NOT_RELEVANT: Final = "not_relevant"
+_CALM: Final = frozenset({INFORMATION, NOT_RELEVANT})
 _ENOUGH: Final = 0.75
 _MANY_MONTHS: Final = 5
 _MOST_REASONS: Final = 16
@@ -69,7 +70,7 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     index = Index(hits)
     grow(index, lexicon.phrases)
     matches = [match for rule in lexicon.rules if (match := surest(index, rule))]
-    categories, reasons = _categories(matches, index)
+    categories, reasons = _categories(_reporting(matches, index, seen.loose), index)
     counts = _amounts(seen, index, categories)
     urgency, why = _urgency(matches, categories, counts.raised)
     place = destination(hits, lexicon.places)
@@ -88,6 +89,13 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     )
 
 
+def _reporting(matches: list[Match], index: Index, loose: str) -> list[Match]:
+    """The matches without those of harm that are only asked about or already over."""
+    calm = [match for match in matches if match.rule.category in _CALM]
+    harm = [match for match in matches if match.rule.category not in _CALM and match.rule.category]
+    return calm + standing(harm, index, loose)
+
+
 def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], list[Match]]:
     """The categories with enough evidence, and the matches that speak for them."""
     scores: dict[str, float] = {}
@@ -95,7 +103,7 @@ def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], li
         if match.rule.category:
             scores[match.rule.category] = scores.get(match.rule.category, 0.0) + match.weight
     sure = {category for category, score in scores.items() if score >= _ENOUGH}
-    harms = sure - {INFORMATION, NOT_RELEVANT}
+    harms = sure - _CALM
     if (
         harms
         and INFORMATION in sure
