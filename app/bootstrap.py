@@ -150,6 +150,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     rulebook = Rulebook(
         ladders=configuration.ladders,
         lexicon=_lexicon(settings.config_dir),
+        keywords=configuration.keywords,
         catalogues=Catalogues.load(settings.locales_dir),
         floors={code: category.minimum_urgency for code, category in configuration.categories.items()},
         readers={

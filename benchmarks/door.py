@@ -40,8 +40,8 @@ def run(given: Run) -> list[Result]:
             server.load(signed_requests(path, 300), clients=CLIENTS)  # imports, caches, connections
             server.freeze()
         for _ in range(rounds):
-            for server, database, path in pairs:
-                taken[server.name].append(_round(server, database, signed_requests(path, requests)))
+            for server, kept_in, path in pairs:
+                taken[server.name].append(_round(server, kept_in, signed_requests(path, requests)))
     yardstick = median(one["rate"] for one in taken[bare.name])
     rows = [_row(name, found, yardstick) for name, found in taken.items()]
     note = f"{rounds} rounds of {requests:,} texts; lost: answered 200 and not in the inbox"

@@ -2,12 +2,14 @@
 
 import csv
 import multiprocessing
-import resource
+import os
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from app.bootstrap import Application, build
 from app.cli.demo import organisations_of
@@ -91,28 +93,36 @@ def _raw(application: Application, file: Path) -> float:
         cursor = connection.cursor()
         cursor.execute(_SAME_COLUMNS)
         with file.open("w", newline="", encoding="utf-8-sig") as out:
-            csv.writer(out).writerows(cursor)
+            csv.writer(out).writerows(cast("Iterable[Any]", cursor))
         return time.perf_counter() - began
     finally:
         connection.rollback()
         connection.close()
 
 
-def _memory(settings: Settings, plan: Plan) -> float:
+def _memory(settings: Settings, plan: Plan) -> float | None:
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
         return pool.submit(_growth, settings, plan).result()
 
 
-def _growth(settings: Settings, plan: Plan) -> float:
+def _growth(settings: Settings, plan: Plan) -> float | None:
     """MiB that this process came to hold at most, above what it held before the first row."""
     application = build(settings)
-    nothing = Plan(
-        plan.actor, WantedCases(opened_to=plan.begun_at - timedelta(days=9_999)), None, plan.begun_at
-    )
-    _export(application, nothing, Path("/dev/null"))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _export(application, plan, Path("/dev/null"))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    nothing = replace(plan, wanted=WantedCases(opened_to=plan.begun_at - timedelta(days=9_999)))
+    _export(application, nothing, Path(os.devnull))
+    try:
+        Path("/proc/self/clear_refs").write_text("5", "ascii")  # forget the peak so far
+    except OSError:
+        return None
+    before = _most_held()
+    _export(application, plan, Path(os.devnull))
+    after = _most_held()
     application.office.database.close()
     return (after - before) / 1024
+
+
+def _most_held() -> int:
+    """KiB that this process has held at most since its peak was forgotten. Linux tells it."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])

@@ -402,7 +402,8 @@ def _conversation() -> None:
         "conversation",
         sa.Column("contact_point_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("asked", sqlmodel.AutoString(), nullable=False),
+        sa.Column("asked", sqlmodel.AutoString(), nullable=True),
+        sa.Column("asked_before", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("asked_at", sqlmodel.UTCDateTime(), nullable=False),
         sa.Column("expires_at", sqlmodel.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["case_file.id"], name=op.f("fk_conversation_case_id")),
@@ -524,6 +525,23 @@ def _timer() -> None:
     _partial_index("timer_once", "timer", ["case_id", "kind"], where="state = 'armed'", unique=True)
 
 
+def _triage_correction() -> None:
+    op.create_table(
+        "triage_correction",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sqlmodel.AutoString(), nullable=False),
+        sa.Column("before", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("after", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("rules", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("language", sqlmodel.AutoString(), nullable=False),
+        sa.Column("at", sqlmodel.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case_file.id"], name=op.f("fk_triage_correction_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_triage_correction")),
+    )
+    op.create_index(op.f("ix_triage_correction_case_id"), "triage_correction", ["case_id"])
+
+
 # A table stands after those that it points at.
 _IN_ORDER = {
     "audit_entry": _audit_entry,
@@ -553,6 +571,7 @@ _IN_ORDER = {
     "outbox": _outbox,
     "task": _task,
     "timer": _timer,
+    "triage_correction": _triage_correction,
 }
 
 

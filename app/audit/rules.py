@@ -44,7 +44,13 @@ def canonical(number: int, at: datetime, deed: Deed, previous: bytes) -> bytes:
 
 
 def covered(  # noqa: PLR0913, PLR0917 - one argument for each column, as they lie in the database
-    number: int, at: str, actor: str, action: str, subject: str | None, details: Any, previous: bytes  # noqa: ANN401
+    number: int,
+    at: str,
+    actor: str,
+    action: str,
+    subject: str | None,
+    details: Any,
+    previous: bytes,  # noqa: ANN401
 ) -> bytes:
     """As canonical, of an entry's plain values. Raises: TypeError for what JSON cannot hold."""
     return orjson.dumps(

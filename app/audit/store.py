@@ -6,7 +6,19 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, LargeBinary, Select, String, Text, cast, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Select,
+    String,
+    Text,
+    cast,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from app.audit.rules import BROKEN, GENESIS, Break, Deed, canonical, covered, end_of_chain
 from app.audit.tables import entries, head

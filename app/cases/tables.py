@@ -115,7 +115,7 @@ class PersonRow(SQLModel, table=True):
 
 
 class MemberRow(SQLModel, table=True):
-    """One affected person of a case. Nameless until someone asks: a count of people makes members too."""
+    """One affected person of a case whom a worker wrote down; the case counts those not written down yet."""
 
     __tablename__ = "case_member"
 
@@ -186,6 +186,21 @@ class TaskRow(SQLModel, table=True):
     done_by: UUID | None = Field(default=None, foreign_key="worker.id")
 
 
+class CorrectionRow(SQLModel, table=True):
+    """What a person decided over the words, for whoever keeps the lexicon. Holds no words and no person."""
+
+    __tablename__ = "triage_correction"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    field: str
+    before: list[str] = json_field()
+    after: list[str] = json_field()
+    rules: list[str] = json_field()
+    language: str
+    at: datetime
+
+
 class CommandRow(SQLModel, table=True):
     """A request that a device named with its own id, so that repeating it is safe."""
 
@@ -208,4 +223,5 @@ events = table_of(CaseEventRow)
 notes = table_of(NoteRow)
 contact_attempts = table_of(ContactAttemptRow)
 tasks = table_of(TaskRow)
+corrections = table_of(CorrectionRow)
 commands = table_of(CommandRow)

@@ -132,13 +132,16 @@ def _carriers(settings: Settings, configuration: Configuration | None) -> Iterat
     twilio = twilio_sender(settings)
     carriers = [*phones, *(["twilio"] if twilio else [])]
     none = "no carrier is configured: neither a gateway secret nor Twilio"
-    yield Check("carriers", bool(carriers), ", ".join(carriers) or none)
+    if configuration or carriers:
+        yield Check("carriers", bool(carriers), ", ".join(carriers) or none)
     if settings.twilio_account_sid and not twilio:
         yield Check("twilio", ok=False, finding="an account without auth tokens, or without SMS numbers")
     names = {g.name.upper().replace("-", "_") for g in listed}
     strangers = ", ".join(sorted(settings.gateway_secrets.keys() - names))
     if configuration and strangers:
-        yield Check("gateways", ok=False, finding=f"secrets for gateways that are not configured: {strangers}")
+        yield Check(
+            "gateways", ok=False, finding=f"secrets for gateways that are not configured: {strangers}"
+        )
 
 
 def _files_dir(folder: Path) -> Check:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from app.bootstrap import Application
 from app.cli import simulate, supervision, upkeep
+from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
 from app.cli.logs import log_plainly, places
@@ -34,6 +35,7 @@ app.add_typer(supervision.audit_app, name="audit")
 app.command(name="export")(supervision.export)
 app.add_typer(upkeep.keys_app, name="keys")
 app.command()(upkeep.migrate)
+triage_app.command()(corrections)
 app.add_typer(triage_app, name="triage")
 app.add_typer(words_app, name="words")
 

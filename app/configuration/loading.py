@@ -8,12 +8,14 @@ from pathlib import Path
 from app.configuration.reading import Place, Reading, read_file
 from app.configuration.schema import (
     CategoriesFile,
+    ConversationFile,
     EscalationFile,
     GatewaysFile,
     HolidaysFile,
     OrganisationsFile,
 )
 from app.configuration.values import Configuration, ConfigurationError
+from app.intake.rules.conversation import single_word
 from app.kernel.urgency import Urgency
 from app.routing.rules import ANY, UNCLASSIFIED
 
@@ -29,25 +31,29 @@ def load_configuration(folder: Path) -> Configuration:
     escalation = read_file(folder / "escalation.yaml", EscalationFile, section="profiles")
     days_off = read_file(folder / "holidays.yaml", HolidaysFile, section="extra_days", required=False)
     organisations = read_file(folder / "organisations.yaml", OrganisationsFile, section="organisations")
+    words = read_file(folder / "conversation.yaml", ConversationFile, section="silence")
     gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
     _check_categories(categories, escalation, organisations)
     _check_ladders(escalation)
     _check_twins(organisations, gateways)
+    _check_words(words)
     if (
         categories.content is None
         or escalation.content is None
         or days_off.content is None
         or organisations.content is None
         or gateways.content is None
-        or any(reading.problems for reading in (categories, escalation, organisations, gateways))
+        or words.content is None
+        or any(reading.problems for reading in (categories, escalation, organisations, gateways, words))
     ):
-        readings = (categories, escalation, days_off, organisations, gateways)
+        readings = (categories, escalation, days_off, organisations, gateways, words)
         raise ConfigurationError(tuple(problem for reading in readings for problem in reading.problems))
     return Configuration(
         ladders=escalation.content.typed(days_off.content),
         organisations=tuple(entry.typed() for entry in organisations.content.organisations),
         categories={code: entry.typed(code) for code, entry in categories.content.categories.items()},
         gateways=tuple(entry.typed() for entry in gateways.content.gateways),
+        keywords=words.content.typed(),
     )
 
 
@@ -109,6 +115,18 @@ def _check_twins(organisations: Reading[OrganisationsFile], gateways: Reading[Ga
     names = [entry.name.replace("-", "_") for entry in entries]
     for index in _repeated(names):
         gateways.problem(("gateways", index, "name"), f"“{entries[index].name}” is taken by another one")
+
+
+def _check_words(words: Reading[ConversationFile]) -> None:
+    """A word may mean one thing only."""
+    if words.content is None:
+        return
+    seen: dict[str, str] = {}
+    for name, listed in words.content.model_dump().items():
+        for number, word in enumerate(listed):
+            other = seen.setdefault(single_word(word), name)
+            if other != name:
+                words.problem((name, number), f"“{word}” stands under {other} too")
 
 
 def _repeated(names: Iterable[str]) -> list[int]:

@@ -17,6 +17,7 @@ from app.configuration.values import (
     OrganisationConfig,
 )
 from app.escalation.rules import Calendar, Ladders, Override, Profile, Rung, Span, parse_span
+from app.intake.rules.conversation import Keywords, Wish, single_word
 from app.kernel.language import Language
 from app.kernel.phone import NotAPhone, Phone
 from app.kernel.urgency import Urgency
@@ -276,6 +277,29 @@ class GatewayEntry(_Group):
     def typed(self) -> GatewayConfig:
         """The gateway as other rooms know it."""
         return GatewayConfig(self.name, self.protocol, self.country, self.number)
+
+
+class ConversationFile(_Group):
+    """conversation.yaml: single words that mean something by themselves."""
+
+    silence: Annotated[list[Filled], Field(min_length=1)]
+    words_again: Annotated[list[Filled], Field(min_length=1)]
+    help: list[Filled] = []
+    status: list[Filled] = []
+    language_menu: list[Filled] = []
+    khmer: list[Filled] = []
+    english: list[Filled] = []
+    yes: list[Filled] = []
+    no: list[Filled] = []
+
+    def typed(self) -> Keywords:
+        """The words, folded as a text is before it is compared."""
+        wishes = {single_word(word): wish for wish in Wish for word in getattr(self, wish.value)}
+        return Keywords(
+            wishes=wishes,
+            yes=frozenset(single_word(word) for word in self.yes),
+            no=frozenset(single_word(word) for word in self.no),
+        )
 
 
 class GatewaysFile(_Group):

@@ -6,6 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.escalation.rules import Ladders
+from app.intake.rules.conversation import Keywords
 from app.kernel.phone import Phone
 from app.kernel.urgency import Urgency
 from app.routing.rules import Coverage
@@ -90,3 +91,4 @@ class Configuration:
     organisations: tuple[OrganisationConfig, ...]
     categories: Mapping[str, CategoryConfig]
     gateways: tuple[GatewayConfig, ...]
+    keywords: Keywords

@@ -1,14 +1,15 @@
 """Queries on what came in: the inbox, contact points, messages, conversations."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, exists, insert, or_, select, update
 
 from app.crypto.vault import Place, Vault
+from app.intake.rules.conversation import STILL_TELLING, Question, Talk
 from app.intake.rules.incoming import Arrival, kept_id
 from app.intake.rules.triage import Decision
 from app.intake.tables import contact_points, conversations, inbox, message_cases, messages
@@ -21,6 +22,7 @@ STORED: Final = "stored"  # waits for reception
 TAKEN: Final = "taken"
 QUARANTINED: Final = "quarantined"  # nobody could read it; a human was told
 _NO_SENDER: Final = b""
+_PIECES: Final = 10  # more than a long text has
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What the person at a phone was last asked, about which case."""
+    """How far the questions to the person at a phone have come, in which case."""
 
     case_id: UUID
-    asked: str
+    talk: Talk
     expires_at: datetime
 
 
@@ -214,24 +216,40 @@ class IntakeStore:
         return {row.id: self._body(row) for row in self._connection.execute(asked)}
 
     def conversation(self, contact_point_id: UUID, now: datetime) -> Conversation | None:
-        """What the person was asked and may still be answering."""
-        asked = select(conversations).where(
-            conversations.c.contact_point_id == contact_point_id, conversations.c.expires_at > now
-        )
+        """What the person was asked; a question that is too old is open no more."""
+        asked = select(conversations).where(conversations.c.contact_point_id == contact_point_id)
         row = self._connection.execute(asked).one_or_none()
-        return Conversation(row.case_id, row.asked, row.expires_at) if row else None
+        if row is None:
+            return None
+        question = Question(row.asked) if row.asked and row.expires_at > now else None
+        before = tuple(Question(name) for name in row.asked_before)
+        talk = Talk(question, before, asked_just_now=row.asked_at > now - STILL_TELLING)
+        return Conversation(row.case_id, talk, row.expires_at)
 
     def converse(self, contact_point_id: UUID, conversation: Conversation, now: datetime) -> None:
-        """The person has been asked this."""
-        insert_or_change(
-            self._connection, conversations, {"contact_point_id": contact_point_id},
-            {**asdict(conversation), "asked_at": now},
-        )  # fmt: skip
+        """The questions have come this far."""
+        talk = conversation.talk
+        insert_or_change(self._connection, conversations, {"contact_point_id": contact_point_id}, {
+            "case_id": conversation.case_id, "asked": talk.open, "asked_before": list(talk.asked),
+            "asked_at": now, "expires_at": conversation.expires_at,
+        })  # fmt: skip
 
-    def end_conversation(self, contact_point_id: UUID) -> None:
-        """Nothing is asked of the person now."""
+    def said_lately(self, contact_point_id: UUID, since: datetime) -> list[str]:
+        """What the phone sent since then, oldest first."""
+        asked = select(messages.c.id, messages.c.body).where(
+            messages.c.contact_point_id == contact_point_id,
+            messages.c.received_at > since,
+            messages.c.duplicate_of.is_(None),
+        )
+        found = self._connection.execute(asked.order_by(messages.c.received_at, messages.c.id).limit(_PIECES))
+        return [self._body(row) for row in found]
+
+    def read_in(self, contact_point_id: UUID, *, language: str, script: str) -> None:
+        """The person asked for this language."""
         self._connection.execute(
-            delete(conversations).where(conversations.c.contact_point_id == contact_point_id)
+            update(contact_points)
+            .where(contact_points.c.id == contact_point_id)
+            .values(language=language, script=script)
         )
 
     def arrivals(

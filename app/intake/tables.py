@@ -86,13 +86,14 @@ class MessageCaseRow(SQLModel, table=True):
 
 
 class ConversationRow(SQLModel, table=True):
-    """What we last asked the person at one phone, until it is answered or too old."""
+    """What we asked the person at one phone: the open question, until it is too old, and those before it."""
 
     __tablename__ = "conversation"
 
     contact_point_id: UUID = Field(primary_key=True, foreign_key="contact_point.id")
     case_id: UUID = Field(foreign_key="case_file.id")
-    asked: str
+    asked: str | None = None
+    asked_before: list[str] = json_field()
     asked_at: datetime
     expires_at: datetime
 

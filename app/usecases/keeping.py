@@ -1,6 +1,6 @@
 """Cases that workers open and edit by hand: intake at a desk, corrections, members."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import CategoriesChanged, DetailsChanged, Fact
 from app.cases.rules.stages import Case
-from app.cases.store.records import Member, Person
+from app.cases.store.records import Correction, Member, Person
 from app.identity.rules import SUPERVISES, Action, Role, Worker
 from app.kernel.ids import new_id
 from app.kernel.language import Script
@@ -89,10 +89,16 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
         reporter_id=intake.reporter.id if intake.reporter else None, id=intake.id,
         within=worker.organisation_id, taker=worker.id if worker.role is Role.CASEWORKER else None,
     )  # fmt: skip
+    # The phone is locked before the worker who gets the case, as reception does it: a text of the same
+    # person at this moment waits for us, where the other way round each would wait for the other.
+    point = (
+        uow.intake.contact_point(intake.phone, language=intake.language, script=Script.KHMER, now=now)
+        if intake.phone
+        else None
+    )
     case = open_case(uow, draft, actor=worker.id, now=now)
     uow.records.add_members(_members(case.id, people.values(), now=now), now)
-    if intake.phone:
-        point = uow.intake.contact_point(intake.phone, language=intake.language, script=Script.KHMER, now=now)
+    if point:
         reporter_id = intake.reporter.id if intake.reporter else None
         uow.cases.add_phone(case.id, point.id, now, reporter_id)
     if worker.role is Role.COORDINATOR:
@@ -118,6 +124,8 @@ def edit(  # noqa: PLR0913 - the transaction and the time are two of them
         return views_of(uow, [case])[0]
     saved = uow.cases.save(replace(changed, updated_at=now))
     uow.tell(case.id, facts, actor=worker.id)
+    for correction in _corrections(case, saved, change, now=now):
+        uow.records.add_correction(case.id, correction)
     clocks.adapt(uow, case, saved, now=now)
     return views_of(uow, [saved])[0]
 
@@ -176,6 +184,15 @@ def _destination(intake: Intake) -> str | None:
     """Where the people are: as written down, else the country of the phone unless that is home."""
     country = intake.phone.country if intake.phone else None
     return intake.destination or (country if country != HOME else None)
+
+
+def _corrections(before: Case, after: Case, change: Edit, *, now: datetime) -> Iterator[Correction]:
+    """What the worker decided over triage, beside the rules that it had decided by."""
+    rules = tuple(dict.fromkeys(str(reason["rule"]) for reason in before.reasons))
+    if change.categories is not None and before.categories != after.categories:
+        yield Correction("categories", before.categories, after.categories, rules, before.language, now)
+    if change.urgency is not None and before.urgency is not after.urgency:
+        yield Correction("urgency", (before.urgency,), (after.urgency,), rules, before.language, now)
 
 
 def _edited(

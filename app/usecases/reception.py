@@ -1,55 +1,39 @@
 """Reception: taking what carriers gave us, one stored row at a time, each in its own transaction."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+
+import structlog
 
 from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import DetailsChanged, Fact, MessageReceived
 from app.cases.rules.stages import Case
-from app.intake.rules.conversation import PROBLEM, Reply, Wish, reply_to, wish_in
+from app.intake.rules.conversation import Talk, Turn, take_turn, wish_in
 from app.intake.rules.incoming import IncomingReport, IncomingText, kept_words
-from app.intake.rules.triage import Decision, decide
-from app.intake.store import ContactPoint, Conversation, Message, Waiting
+from app.intake.rules.joining import joined
+from app.intake.rules.triage import Decision, Reason, decide
+from app.intake.store import ContactPoint, Message, Waiting
 from app.kernel.ids import new_id
-from app.kernel.language import Script
+from app.kernel.language import Language, Script
 from app.kernel.phone import Sender, SenderKind
 from app.kernel.urgency import Urgency
-from app.outbox.rules import ACKNOWLEDGE_AGAIN_AFTER, Purpose, Way
+from app.outbox.rules import Purpose
 from app.usecases import clocks
+from app.usecases.conversing import Came, answer, grant_silence, tell_status
 from app.usecases.deliveries import apply_carrier_report
 from app.usecases.opening import Draft, open_case
 from app.usecases.unit_of_work import UnitOfWork
-from app.usecases.words import Words, alert, say
+from app.usecases.words import alert
 
+_LOG = structlog.get_logger("reception")
 OWN_NUMBER: Final = "own_number"
 _SAME_TEXT_WITHIN: Final = timedelta(minutes=10)
 _TELL_OWNER_EVERY: Final = timedelta(minutes=15)
 _TRIES: Final = 4
 _PARKED_FOR: Final = timedelta(hours=24)
-_LOOK_AT_SILENCE_WITHIN: Final = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """One text while it is being taken: what it says, who sent it, and what they were asked last."""
-
-    message: Message
-    decision: Decision
-    point: ContactPoint | None
-    duplicate_of: UUID | None
-    asked: Conversation | None
-    wish: Wish | None
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """What to answer to a text: catalogue keys, and why."""
-
-    keys: tuple[str, ...]
-    purpose: Purpose
 
 
 def anything_waits(uow: UnitOfWork, *, now: datetime) -> bool:
@@ -109,23 +93,29 @@ def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: dat
         # Operators, robots and ourselves: kept for whoever looks, never answered, no case.
         uow.audit.record(Deed("message.ignored", "reception", came.message.id))
         return came.message.id
-    if came.wish and _heeded(uow, came, came.wish, now=now):
+    case = uow.cases.open_with_phone(came.point.id) if came.point else None
+    if grant_silence(uow, came, case, now=now):
+        if case:
+            _link(uow, came, case.id, now=now)
+            _tell_owner(uow, case, now=now)
         return came.message.id
     if came.duplicate_of:
         _repeated(uow, came, came.duplicate_of, now=now)
         return came.message.id
-    case = uow.cases.open_with_phone(came.point.id) if came.point else None
-    reply = reply_to(text.body, came.decision, asked=came.asked.asked if came.asked else None)
-    case = _heard(uow, came, case, reply, now=now) if case else _opened(uow, came, reply, now=now)
-    _answer(uow, came, case, reply, now=now)
+    if asked_of := tell_status(uow, came, text.body, now=now):
+        _link(uow, came, asked_of.id, now=now)
+        return came.message.id
+    turn = take_turn(text.body, came.decision, came.talk, uow.rulebook.keywords)
+    case = _heard(uow, came, case, turn, now=now) if case else _opened(uow, came, turn, now=now)
+    answer(uow, came, case, turn, now=now)
     return came.message.id
 
 
 def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetime) -> Came:
     sender = Sender.read(text.sender, region=text.region)
     own = sender.phone in uow.rulebook.own_numbers
-    decision = decide(text.body, uow.rulebook.lexicon)
-    wish = wish_in(text.body)
+    decision = _decided(uow, text.body)
+    wish = wish_in(text.body, uow.rulebook.keywords)
     point = None
     if sender.phone and not own:
         # STOP and START are what we ask people to write: they say nothing of the script that one reads.
@@ -138,9 +128,35 @@ def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetim
         # A phone's clock may be days ahead; nothing was sent after it came.
         claimed_at=min(text.claimed_at, arrival.received_at) if text.claimed_at else None,
     )  # fmt: skip
-    duplicate_of = uow.intake.same_lately(message, _SAME_TEXT_WITHIN) if point else None
-    asked = uow.intake.conversation(point.id, now) if point else None
-    return Came(message, decision, point, duplicate_of, asked, wish)
+    if point is None:
+        return Came(message, decision, None, None, Talk(), wish)
+    conversation = uow.intake.conversation(point.id, now)
+    whole = _whole(uow, message, point)
+    return Came(
+        message=message,
+        decision=_decided(uow, whole) if whole else decision,
+        point=point,
+        duplicate_of=uow.intake.same_lately(message, _SAME_TEXT_WITHIN),
+        talk=conversation.talk if conversation else Talk(),
+        wish=wish,
+        piece=whole is not None,
+    )
+
+
+def _decided(uow: UnitOfWork, body: str) -> Decision:
+    """What the words say. A fault of ours there must not keep the text from a human."""
+    try:
+        return decide(body, uow.rulebook.lexicon)
+    except Exception as problem:  # noqa: BLE001 - whatever it is, a human reads the text
+        _LOG.error("triage_failed", error=type(problem).__name__)
+        failed = (Reason("triage.failed", None, 0, 0, ""),)
+        return Decision("", (), Urgency.U2, None, failed, Script.UNREADABLE, Language.KM, None)
+
+
+def _whole(uow: UnitOfWork, message: Message, point: ContactPoint) -> str | None:
+    """The long text of which this is a later piece: phones hand pieces over one by one, in any order."""
+    earlier = uow.intake.said_lately(point.id, message.received_at - _SAME_TEXT_WITHIN)
+    return joined(earlier, message.body)
 
 
 def _repeated(uow: UnitOfWork, came: Came, original: UUID, *, now: datetime) -> None:
@@ -149,45 +165,17 @@ def _repeated(uow: UnitOfWork, came: Came, original: UUID, *, now: datetime) -> 
         _link(uow, came, case_id, now=now)
 
 
-def _heeded(uow: UnitOfWork, came: Came, wish: Wish, *, now: datetime) -> bool:
-    """Whether a wish for silence, or for its end, was granted; one last word confirms it."""
-    point = came.point
-    if point is None:
-        return False
-    silent = uow.outbox.rule_for(point.phone).opted_out_at is not None
-    if wish is Wish.WORDS_AGAIN and not silent:
-        return False
-    silence = wish is Wish.SILENCE
-    case = uow.cases.open_with_phone(point.id)
-    if silence is not silent:
-        uow.outbox.set_rule(uow.outbox.phone_index(point.phone), opted_out_at=now if silence else None)
-        uow.audit.record(Deed("phone.opted_out" if silence else "phone.opted_in", "reception", point.id))
-        last_word = Saying(("sms.opt_out_done",), Purpose.OPT_OUT)
-        saying = last_word if silence else Saying(("sms.opt_in_done",), Purpose.ANSWER)
-        _say(uow, came, case, saying, now=now)
-    uow.intake.end_conversation(point.id)
-    if case:
-        _link(uow, came, case.id, now=now)
-        _tell_owner(uow, case, now=now)
-    elif silence and not silent:
-        due_at = now + _LOOK_AT_SILENCE_WITHIN
-        uow.records.add_task(
-            kind="opted_out", case_id=None, subject_id=came.message.id, due_at=due_at, now=now
-        )
-    return True
-
-
-def _opened(uow: UnitOfWork, came: Came, reply: Reply, *, now: datetime) -> Case:
+def _opened(uow: UnitOfWork, came: Came, turn: Turn, *, now: datetime) -> Case:
     """A new case for the text, whatever its words say."""
     decision = came.decision
     draft = Draft(
-        categories=reply.categories,
-        urgency=decision.urgency,
+        categories=turn.categories,
+        urgency=turn.urgency,
         language=decision.language,
         channel="sms",
         destination=_destination(came),
         members=decision.members or 1,
-        reasons=_reasons(came),
+        reasons=_reasons(came, turn),
     )
     case = open_case(uow, draft, actor="reception", now=now)
     if came.point:
@@ -196,13 +184,13 @@ def _opened(uow: UnitOfWork, came: Came, reply: Reply, *, now: datetime) -> Case
     return case
 
 
-def _heard(uow: UnitOfWork, came: Came, case: Case, reply: Reply, *, now: datetime) -> Case:
+def _heard(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime) -> Case:
     """The open case with the text in its thread; what it tells may add a category or raise urgency."""
     _link(uow, came, case.id, now=now)
-    words = came.decision.urgency
-    urgency = uow.rulebook.urgency_of(reply.categories, words) if reply.categories else _of_danger_only(words)
+    words = turn.urgency
+    urgency = uow.rulebook.urgency_of(turn.categories, words) if turn.categories else _of_danger_only(words)
     learnt, facts = stages.learn(
-        case, categories=reply.categories, urgency=urgency, reasons=_reasons(came), now=now
+        case, categories=turn.categories, urgency=urgency, reasons=_reasons(came, turn), now=now
     )
     learnt, more = _filled_in(learnt, came.decision, now=now)
     facts = [*facts, *more]
@@ -247,35 +235,6 @@ def _link(uow: UnitOfWork, came: Came, case_id: UUID, *, now: datetime) -> None:
     uow.tell(case_id, [fact], actor="reception")
 
 
-def _answer(uow: UnitOfWork, came: Came, case: Case, reply: Reply, *, now: datetime) -> None:
-    """At most one answer: to what was asked, or one acknowledgement a day with the first question."""
-    if came.point is None:
-        return
-    if came.asked:
-        if reply.keys:
-            uow.intake.end_conversation(came.point.id)
-            _say(uow, came, case, Saying(reply.keys, Purpose.ANSWER), now=now)
-    elif not uow.outbox.acknowledged_since(came.point.phone, now - ACKNOWLEDGE_AGAIN_AFTER):
-        keys = ["sms.ack_urgent" if case.urgency is Urgency.U1 else "sms.ack_received"]
-        if case.categories == (stages.UNCLASSIFIED,):
-            keys.append("sms.menu")
-            asked = Conversation(case.id, PROBLEM, now + ACKNOWLEDGE_AGAIN_AFTER)
-            uow.intake.converse(came.point.id, asked, now)
-        _say(uow, came, case, Saying(tuple(keys), Purpose.ACKNOWLEDGE), now=now)
-
-
-def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime) -> None:
-    """Answer this text, by the way it came and as its sender writes."""
-    if came.point is None:
-        return
-    words = Words(
-        came.point.phone, saying.keys, came.point.language, Script(came.point.script),
-        {"code": case.code if case else None}, saying.purpose, case_id=case.id if case else None,
-        answers_id=came.message.id, same_as=Way(came.message.carrier, came.message.via),
-    )  # fmt: skip
-    say(uow, words, now=now)
-
-
 def _destination(came: Came) -> str | None:
     """Where the person works: what the text names, else the country of the phone unless that is home."""
     if came.decision.destination:
@@ -284,7 +243,12 @@ def _destination(came: Came) -> str | None:
     return country if country != "KH" else None
 
 
-def _reasons(came: Came) -> tuple[dict[str, Any], ...]:
+def _reasons(came: Came, turn: Turn) -> tuple[dict[str, Any], ...]:
+    """Why: the rules that words satisfied, or the answer to a question."""
+    if turn.answer and not came.decision.categories:
+        question, said = turn.answer
+        rule = f"answer.{question}.{said}"
+        return ({"rule": rule, "category": None, "message_id": str(came.message.id)},)
     return tuple(
         {
             "rule": reason.rule, "category": reason.category, "start": reason.start, "end": reason.end,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
+from app.intake.rules.conversation import Keywords
 from app.intake.rules.incoming import Reader
 from app.intake.rules.lexicon import Lexicon
 from app.kernel.phone import Phone
@@ -35,6 +36,7 @@ class Rulebook:
 
     ladders: Ladders
     lexicon: Lexicon
+    keywords: Keywords
     catalogues: Catalogues
     floors: Mapping[str, Urgency]
     readers: Mapping[str, Reader]

@@ -229,3 +229,24 @@ def test_two_processes_hand_over_each_text_once(
     number = with_texts_to_send(here)
     at_once_in_processes(here, children, tmp_path, "outbox-twilio", wired_to(twilio))
     each_went_once(here, twilio, number)
+
+
+def test_a_text_and_a_visit_of_the_same_person_do_not_stand_in_each_other_s_way(here: Installation) -> None:
+    # Reception takes the text and locks phone, then worker; a desk that did so the other way round
+    # would now and then make PostgreSQL end one of them.
+    supervisor, _ = here.a_worker(Role.SUPERVISOR), here.a_worker()
+    for number in range(60):
+        here.post_text(KHMER_LOCKED_IN, sender=f"+6683{number:07d}")
+    answers: list[int] = []
+
+    def visits() -> None:
+        for number in range(60):
+            body = {"categories": ["detention"], "phone": f"+6683{number:07d}"}
+            answers.append(here.ask(supervisor, "POST", "/v1/cases", body).status_code)
+
+    desk = threading.Thread(target=visits)
+    desk.start()
+    at_once_in_threads(here, lambda application: Reception(application.office).step)
+    desk.join()
+    assert Counter(answers) == {201: 60}
+    assert Counter((row.state, row.attempts) for row in rows(here, inbox)) == {("taken", 0): 60}

@@ -198,6 +198,16 @@ class MessageReceived(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerGiven(Fact):
+    """The person answered a question of ours; `said` is a code, their words stand in the message."""
+
+    kind = "answer.given"
+    question: str
+    said: str
+    message_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class MessageMoved(Fact):
     """A text of ours reached another state: queued, sent, delivered, failed, expired, held back."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, upda
 
 from app.cases.rules.stages import Sight
 from app.cases.store.cases import seen_by
-from app.cases.tables import cases, commands, contact_attempts, members, notes, persons, tasks
+from app.cases.tables import cases, commands, contact_attempts, corrections, members, notes, persons, tasks
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id
 from app.kernel.phone import Phone
@@ -77,6 +77,18 @@ class Task:
     due_at: datetime
     created_at: datetime
     done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A category or urgency that a person changed, with the rules that had led to it."""
+
+    field: str  # categories | urgency
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    rules: tuple[str, ...]
+    language: str
+    at: datetime
 
 
 class RecordStore:
@@ -200,6 +212,22 @@ class RecordStore:
     def finish_task(self, task_id: UUID, *, by: UUID, now: datetime) -> None:
         """A human did it."""
         self._connection.execute(update(tasks).where(tasks.c.id == task_id).values(done_at=now, done_by=by))
+
+    def add_correction(self, case_id: UUID, correction: Correction) -> None:
+        """Keep what a person decided over the words."""
+        self._connection.execute(insert(corrections).values(
+            id=new_id(correction.at), case_id=case_id, field=correction.field, before=list(correction.before),
+            after=list(correction.after), rules=list(correction.rules), language=correction.language,
+            at=correction.at,
+        ))  # fmt: skip
+
+    def corrections(self) -> list[Correction]:
+        """Everything that people decided over the words, oldest first."""
+        found = self._connection.execute(select(corrections).order_by(corrections.c.at, corrections.c.id))
+        return [
+            Correction(row.field, tuple(row.before), tuple(row.after), tuple(row.rules), row.language, row.at)
+            for row in found
+        ]
 
     def first_time(self, command_id: UUID, worker_id: UUID, fingerprint: bytes, now: datetime) -> bool | None:
         """Whether this request comes for the first time: True; False for a repeat; None where the

@@ -7,6 +7,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from app.intake.rules.asking import question_end
 from app.intake.rules.folding import fold_with_map
 from app.intake.rules.romanised import sound, sounds, stem
 from app.intake.rules.tries import (
@@ -29,10 +30,6 @@ _STARTS: Final = re.compile("(?<!\u17d2)[\u1780-\u17b3\u0e01-\u0e4e]")
 # A term ends where no dependent sign follows and begins where no coeng stands before.
 _DEPENDENT: Final = frozenset(map(chr, [*range(0x17B4, 0x17D4), 0x17DD])) | frozenset(
     map(chr, [0x0E31, *range(0x0E34, 0x0E3B), *range(0x0E47, 0x0E4F)])
-)
-# A text that ends in "not" or in the particle TE without a denial before it asks yes or no.
-_ASKS_AT_END: Final = re.compile(
-    "(?:(?<![\u1780-\u17d2] )(?<!ែ)(?<!៏)(?<!ៅ)(?P<ot>អត)់?|)"
 )
 _TRUSTED: Final = 0.9  # the weight that a term keeps when it was only recognised with one wrong letter
 _SHORT_WORD: Final = 5  # characters of the key
@@ -162,8 +159,8 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
     found.extend(
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
-    if asks := _ASKS_AT_END.search(seen.loose):
-        found.append(Hit("question_end", asks.start("ask"), asks.end("ask"), 1.0))
+    if asks := question_end(seen.loose):
+        found.append(Hit("question_end", *asks, 1.0))
     found.extend(
         Hit("question_mark", place, place + 1, 1.0) for place, char in enumerate(seen.loose) if char == "?"
     )

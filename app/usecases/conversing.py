@@ -1,0 +1,177 @@
+"""Talking with a person by text: at most one answer to each text, at most three questions in all."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from app.audit.rules import Deed
+from app.cases.rules.facts import AnswerGiven
+from app.cases.rules.stages import UNCLASSIFIED, Case
+from app.intake.rules.conversation import (
+    ASKED_WITH,
+    Question,
+    Talk,
+    Turn,
+    Wish,
+    first_question,
+    next_question,
+    status_code_in,
+)
+from app.intake.rules.scanning import looks_legacy
+from app.intake.rules.triage import Decision
+from app.intake.store import ContactPoint, Conversation, Message
+from app.kernel.ids import case_code
+from app.kernel.language import Language, Script
+from app.kernel.urgency import Urgency
+from app.outbox.rules import ACKNOWLEDGE_AGAIN_AFTER, Purpose, Way
+from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.words import Words, say
+
+_LOOK_WITHIN: Final = {
+    "opted_out": timedelta(hours=24),
+    "status_asked": timedelta(hours=24),
+    "unreadable_text": timedelta(hours=1),
+}
+_ASKED_FOR: Final = {Wish.KHMER: (Language.KM, Script.KHMER), Wish.ENGLISH: (Language.EN, Script.ENGLISH)}
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """One text while it is being taken: what it says, who sent it, and how far the talk has come.
+
+    `piece` is true for a piece of a longer text whose beginning was answered already.
+    """
+
+    message: Message
+    decision: Decision
+    point: ContactPoint | None
+    duplicate_of: UUID | None
+    talk: Talk
+    wish: Wish | None
+    piece: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What to answer to a text: catalogue keys, why, and which question is open then."""
+
+    keys: tuple[str, ...]
+    purpose: Purpose = Purpose.ANSWER
+    question: Question | None = None
+
+
+def grant_silence(uow: UnitOfWork, came: Came, case: Case | None, *, now: datetime) -> bool:
+    """Whether a wish for silence, or for its end, was granted; one last word confirms it."""
+    point = came.point
+    if point is None or came.wish not in {Wish.SILENCE, Wish.WORDS_AGAIN}:
+        return False
+    silent = uow.outbox.rule_for(point.phone).opted_out_at is not None
+    silence = came.wish is Wish.SILENCE
+    if not silence and not silent:
+        return False
+    if silence is not silent:
+        uow.outbox.set_rule(uow.outbox.phone_index(point.phone), opted_out_at=now if silence else None)
+        uow.audit.record(Deed("phone.opted_out" if silence else "phone.opted_in", "reception", point.id))
+        last_word = Saying(("sms.opt_out_done",), Purpose.OPT_OUT)
+        _say(uow, came, case, last_word if silence else Saying(("sms.opt_in_done",)), now=now)
+        if case is None and silence:
+            _leave_to_human(uow, "opted_out", came, None, now=now)
+    return True
+
+
+def tell_status(uow: UnitOfWork, came: Came, body: str, *, now: datetime) -> Case | None:
+    """The case whose code stands behind the word for status, once the person was told how it stands.
+
+    Only a phone that belongs to the case is told; to any other it is a text like all.
+    """
+    code = case_code(status_code_in(body, uow.rulebook.keywords) or "")
+    case = uow.cases.by_code_with_phone(code, came.point.id) if code and came.point else None
+    if case is None:
+        return None
+    _say(uow, came, case, Saying(("sms.status_open" if case.is_open else "sms.status_closed",)), now=now)
+    if not case.is_open:
+        _leave_to_human(uow, "status_asked", came, case, now=now)
+    return case
+
+
+def answer(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime) -> None:
+    """Say what is to be said to this text, if anything, and remember which question is open."""
+    point = came.point
+    if point is None or came.piece:
+        return
+    if looks_legacy(came.message.body):
+        _leave_to_human(uow, "unreadable_text", came, case, now=now)
+    came = replace(came, point=_in_wanted_language(uow, came, point, turn))
+    if turn.answer:
+        question, said = turn.answer
+        uow.tell(case.id, [AnswerGiven(question, said, came.message.id)], actor="reception")
+    saying = _saying(uow, came, case, turn, now=now)
+    if saying is None:
+        return
+    talk = came.talk
+    asked = talk.asked if saying.question in {None, Question.LANGUAGE} else (*talk.asked, saying.question)
+    kept = Conversation(case.id, Talk(saying.question, asked), now + ACKNOWLEDGE_AGAIN_AFTER)
+    uow.intake.converse(point.id, kept, now)
+    _say(uow, came, case, saying, now=now)
+
+
+def _saying(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime) -> Saying | None:
+    """What is said: to a wish, to an answer, or once a day as the acknowledgement with a question."""
+    talk, point = came.talk, came.point
+    acknowledged = point is not None and uow.outbox.acknowledged_since(
+        point.phone, now - ACKNOWLEDGE_AGAIN_AFTER
+    )
+    if not acknowledged:
+        return _acknowledgement(came, case)
+    if came.wish is Wish.LANGUAGE_MENU:
+        return Saying((ASKED_WITH[Question.LANGUAGE],), question=Question.LANGUAGE)
+    if came.wish in {Wish.HELP, Wish.STATUS}:
+        return Saying(("sms.help",), question=talk.open)
+    if came.wish in _ASKED_FOR or turn.language:
+        again = next_question(talk, case.categories != (UNCLASSIFIED,))
+        return Saying((ASKED_WITH[again],) if again else ("sms.thanks",), question=again)
+    if talk.open is None or not turn.continues:
+        return None
+    keys = (ASKED_WITH[turn.next],) if turn.next else ("sms.thanks",)
+    return Saying(keys, Purpose.QUESTION if turn.next else Purpose.ANSWER, turn.next)
+
+
+def _acknowledgement(came: Came, case: Case) -> Saying:
+    if looks_legacy(came.message.body):
+        return Saying(("sms.unreadable",), Purpose.ACKNOWLEDGE)
+    first = "sms.ack_urgent" if case.urgency is Urgency.U1 else "sms.ack_received"
+    known = case.categories != (UNCLASSIFIED,)
+    question = next_question(came.talk, known) if came.talk.asked else first_question(known=known)
+    keys = (first, ASKED_WITH[question]) if question else (first,)
+    return Saying(keys, Purpose.ACKNOWLEDGE, question)
+
+
+def _in_wanted_language(uow: UnitOfWork, came: Came, point: ContactPoint, turn: Turn) -> ContactPoint:
+    wanted = _ASKED_FOR.get(came.wish) if came.wish else None
+    if turn.language:
+        wanted = (turn.language, Script.KHMER if turn.language is Language.KM else Script.ENGLISH)
+    if wanted is None:
+        return point
+    language, script = wanted
+    uow.intake.read_in(point.id, language=language, script=script)
+    return replace(point, language=language, script=script)
+
+
+def _leave_to_human(uow: UnitOfWork, kind: str, came: Came, case: Case | None, *, now: datetime) -> None:
+    due_at = now + _LOOK_WITHIN[kind]
+    uow.records.add_task(
+        kind=kind, case_id=case.id if case else None, subject_id=came.message.id, due_at=due_at, now=now
+    )
+
+
+def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime) -> None:
+    """Answer this text, by the way it came and as its sender writes."""
+    if came.point is None:
+        return
+    words = Words(
+        came.point.phone, saying.keys, came.point.language, Script(came.point.script),
+        {"code": case.code if case else None}, saying.purpose, case_id=case.id if case else None,
+        answers_id=came.message.id, same_as=Way(came.message.carrier, came.message.via),
+    )  # fmt: skip
+    say(uow, words, now=now)
