@@ -18,7 +18,7 @@ from app.channels.twilio.reconciler import Reconciler
 from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
-from app.configuration import Configuration, load_configuration
+from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
@@ -149,7 +149,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
-        lexicon=_lexicon(settings.config_dir),
+        lexicon=_lexicon(own_or_shipped(settings.config_dir, "lexicon").parent),
         keywords=configuration.keywords,
         catalogues=Catalogues.load(settings.locales_dir),
         floors={code: category.minimum_urgency for code, category in configuration.categories.items()},

@@ -24,6 +24,7 @@ from app.escalation.rules.calendar import parse_span
 from app.kernel.phone import NotAPhone, Phone
 
 _PREFIX: Final = "SPEAN_"
+_HERE: Final = Path(__file__).resolve().parents[1]  # so that the command works from any folder
 _GATEWAY: Final = re.compile(r"SPEAN_GATEWAY_([A-Z0-9_]+)_SECRET")
 _FOR_TESTS: Final = "SPEAN_TEST_"
 
@@ -111,8 +112,8 @@ class Settings(BaseSettings):
     public_base_url: WebAddress = "http://127.0.0.1:8000"
     environment: Environment = Environment.DEMO
     keys_file: Path = Path("var/keys.json")
-    config_dir: Path = Path("config")
-    locales_dir: Path = Path("locales")
+    config_dir: Path = _HERE / "config"
+    locales_dir: Path = _HERE / "locales"
     files_dir: Path = Path("var/files")
     twilio_account_sid: str = ""
     twilio_auth_tokens: Secrets = ""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bootstrap import Application
-from app.cli.opening import opened, read_settings, stop
+from app.cli.opening import opened, read_settings, refuse_strange_keys, stop
 from app.identity.rules import Organisation
 from app.kernel.phone import Phone
 from app.settings import Environment
@@ -46,7 +46,11 @@ def demo(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")
 
 
 def prepare(application: Application) -> list[SignInSheet]:
-    """The newest tables, the configured organisations and, in the demo, its workers."""
+    """The newest tables, the configured organisations and, in the demo, its workers.
+
+    Where the database was written with other keys the command ends before anything is changed.
+    """
+    refuse_strange_keys(application)
     upgrade(application.office.database)
     now = application.clock.now()
     with application.office.work(now) as uow:

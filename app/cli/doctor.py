@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Application, twilio_sender
-from app.cli.opening import REFUSED, opened, settings_faults
-from app.configuration import Configuration, ConfigurationError, load_configuration
+from app.cli.opening import REFUSED, keys_fit, opened, settings_faults
+from app.configuration import Configuration, ConfigurationError, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyRing, KeyRingError
 from app.crypto.vault import Vault
 from app.i18n.catalogue import CatalogueError, Catalogues
@@ -50,10 +50,9 @@ def set_up_faults(settings: Settings) -> list[str]:
     return [f"{c.name}: {c.finding}" for c in checks if not c.ok and c.name not in _TOLERATED]
 
 
-def data_faults(application: Application) -> list[str]:
-    """Why it must not run on this database, whose tables are the newest."""
-    checks = [_fitting_keys(application), *_demo_sign_ins(application.settings)]
-    return [f"{check.name}: {check.finding}" for check in checks if not check.ok]
+def data_faults(settings: Settings) -> list[str]:
+    """Why it must not run in production on this database, whose tables are the newest."""
+    return [f"{check.name}: {check.finding}" for check in _demo_sign_ins(settings) if not check.ok]
 
 
 def _looked_over() -> Iterator[Check]:
@@ -95,7 +94,7 @@ def _set_up(settings: Settings) -> Iterator[Check]:
 
 def _words(settings: Settings) -> Iterator[Check]:
     try:
-        load_lexicon(settings.config_dir)
+        load_lexicon(own_or_shipped(settings.config_dir, "lexicon").parent)
         yield Check("lexicon", ok=True, finding="can be used")
     except (LexiconError, OSError) as problem:
         yield Check("lexicon", ok=False, finding=str(problem))
@@ -171,9 +170,7 @@ def _data(application: Application) -> Iterator[Check]:
 
 
 def _fitting_keys(application: Application) -> Check:
-    """Whether the newest audit entry was made with our keys: going on with others would lose everything."""
-    with application.office.look() as uow:
-        fits = uow.audit.fits_keys()
+    fits = keys_fit(application)
     wrong = f"the database was not written with the keys in {application.settings.keys_file}"
     return Check("keys and database", fits, "belong together" if fits else wrong)
 

@@ -50,7 +50,7 @@ def serve(
     _refuse(set_up_faults(settings))
     with opened(settings) as application:
         people = prepare(application)
-        _refuse(data_faults(application))
+        _refuse(data_faults(settings))
         host, port = host or settings.host, port or settings.port
         with _listening(host, port) as door:
             shown = f"[{host}]" if ":" in host else host
@@ -65,7 +65,7 @@ def work() -> None:
     _refuse(set_up_faults(settings))
     with opened(settings) as application:
         prepare(application)
-        _refuse(data_faults(application))
+        _refuse(data_faults(settings))
         worker = application.worker()
         # A container is stopped by this signal: finish the steps at hand, and leave nothing leased.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -17,6 +17,7 @@ from app.crypto.vault import SealBroken
 from app.i18n.catalogue import CatalogueError
 from app.intake.rules.lexicon import LexiconError
 from app.settings import Settings
+from app.store.migrations import current
 
 REFUSED = 1
 MISUSED = 2
@@ -68,6 +69,20 @@ def opened(settings: Settings) -> Iterator[Application]:
         stop("the database holds what these keys cannot open: is SPEAN_KEYS_FILE the right one?")
     finally:
         application.office.database.close()
+
+
+def refuse_strange_keys(application: Application) -> None:
+    """End the command where going on with these keys would lose what other keys wrote."""
+    if not keys_fit(application):
+        stop(f"the database was not written with the keys in {application.settings.keys_file}")
+
+
+def keys_fit(application: Application) -> bool:
+    """Whether the newest audit entry was made with our keys; true of a database without tables."""
+    if current(application.office.database) is None:
+        return True
+    with application.office.look() as uow:
+        return uow.audit.fits_keys()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What an NGO edits without a programmer, read from CONFIG_DIR, checked, and handed on as typed values."""
 
-from app.configuration.loading import load_configuration
+from app.configuration.loading import SHIPPED, load_configuration, own_or_shipped
 from app.configuration.values import (
     CategoryConfig,
     Configuration,
@@ -11,6 +11,7 @@ from app.configuration.values import (
 )
 
 __all__ = [
+    "SHIPPED",
     "CategoryConfig",
     "Configuration",
     "ConfigurationError",
@@ -18,4 +19,5 @@ __all__ = [
     "Indicator",
     "OrganisationConfig",
     "load_configuration",
+    "own_or_shipped",
 ]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from app.configuration.reading import Place, Reading, read_file
 from app.configuration.schema import (
@@ -20,18 +21,30 @@ from app.kernel.urgency import Urgency
 from app.routing.rules import ANY, UNCLASSIFIED
 
 
-def load_configuration(folder: Path) -> Configuration:
-    """What the files of this folder say; `holidays.yaml` and `gateways.yaml` may be absent.
+SHIPPED: Final = Path(__file__).resolve().parents[2] / "config"
 
+
+def own_or_shipped(folder: Path, name: str) -> Path:
+    """The file or folder of this name in CONFIG_DIR, or the one that came with the program.
+
+    So that an NGO keeps only what differs, and an update brings new words to the rest.
+    """
+    return folder / name if (folder / name).exists() else SHIPPED / name
+
+
+def load_configuration(folder: Path) -> Configuration:
+    """What the files of this folder say. `escalation.yaml` and `organisations.yaml` must be its own.
+
+    `holidays.yaml` and `gateways.yaml` may be absent; the other files are else the shipped ones.
     A profile left out of `escalation.yaml` is stood in for by the next stricter one that is
     there, also where an override names it; U1 must be there.
     Raises: ConfigurationError, which names file, line and field of every mistake at once.
     """
-    categories = read_file(folder / "categories.yaml", CategoriesFile, section="categories")
+    categories = read_file(own_or_shipped(folder, "categories.yaml"), CategoriesFile, section="categories")
     escalation = read_file(folder / "escalation.yaml", EscalationFile, section="profiles")
     days_off = read_file(folder / "holidays.yaml", HolidaysFile, section="extra_days", required=False)
     organisations = read_file(folder / "organisations.yaml", OrganisationsFile, section="organisations")
-    words = read_file(folder / "conversation.yaml", ConversationFile, section="silence")
+    words = read_file(own_or_shipped(folder, "conversation.yaml"), ConversationFile, section="silence")
     gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
     _check_categories(categories, escalation, organisations)
     _check_ladders(escalation)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from app.escalation.rules.ladder import ClockKind, PlannedTimer
 from app.escalation.tables import timers
@@ -55,11 +55,7 @@ class TimerStore:
 
     def disarm(self, case_id: UUID, kinds: Iterable[ClockKind], now: datetime) -> None:
         """Stop these clocks of a case; one that does not run stays as it is."""
-        self._connection.execute(
-            update(timers)
-            .where(timers.c.case_id == case_id, timers.c.kind.in_(list(kinds)), timers.c.state == ARMED)
-            .values(state=DISARMED, ended_at=now)
-        )
+        self._connection.execute(_DISARM, {"case": case_id, "kinds": list(kinds), "now": now})
 
     def due(self, now: datetime, limit: int, but: Collection[UUID] = ()) -> list[UUID]:
         """The cases, none of them in `but`, that have clocks run out, the longest overdue first.
@@ -118,3 +114,15 @@ def _plan(row: Row[Any]) -> PlannedTimer:
 
 def _timer(row: Row[Any]) -> Timer:
     return Timer(row.id, row.case_id, _plan(row), row.state, row.armed_at)
+
+
+# Made once, for every case that is opened runs it.
+_DISARM: Final = (
+    update(timers)
+    .where(
+        timers.c.case_id == bindparam("case"),
+        timers.c.kind.in_(bindparam("kinds", expanding=True)),
+        timers.c.state == ARMED,
+    )
+    .values(state=DISARMED, ended_at=bindparam("now"))
+)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
@@ -81,8 +81,7 @@ class IdentityStore:
 
     def organisations(self) -> list[Organisation]:
         """The organisations that take cases, by code."""
-        asked = select(organisations).where(organisations.c.active).order_by(organisations.c.code)
-        return [_organisation(row) for row in self._connection.execute(asked)]
+        return [_organisation(row) for row in self._connection.execute(_ORGANISATIONS)]
 
     def organisation_names(self) -> dict[UUID, tuple[str, str]]:
         """Code and name of every organisation that ever was."""
@@ -127,10 +126,7 @@ class IdentityStore:
 
     def caseworkers(self) -> list[tuple[Worker, datetime | None]]:
         """Everyone who may be given cases, with when they were given one last."""
-        asked = (
-            select(workers).where(workers.c.role == Role.CASEWORKER, workers.c.active).order_by(workers.c.id)
-        )
-        return [(_worker(row), row.last_assigned_at) for row in self._connection.execute(asked)]
+        return [(_worker(row), row.last_assigned_at) for row in self._connection.execute(_CASEWORKERS)]
 
     def with_role(self, role: Role, organisation_id: UUID | None) -> list[UUID]:
         """The active workers of a role; of one organisation, or coordinators, who have none."""
@@ -289,3 +285,10 @@ def _organisation(row: Row[Any]) -> Organisation:
 
 def _first(languages: list[str]) -> str:
     return "km" if "km" in languages else next(iter(languages), "km")
+
+
+# Made once, for every case that is routed asks them.
+_ORGANISATIONS: Final = select(organisations).where(organisations.c.active).order_by(organisations.c.code)
+_CASEWORKERS: Final = (
+    select(workers).where(workers.c.role == Role.CASEWORKER, workers.c.active).order_by(workers.c.id)
+)

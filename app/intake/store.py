@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, or_, select, update
 
 from app.crypto.vault import Place, Vault
 from app.intake.rules.conversation import STILL_TELLING, Question, Talk
@@ -90,8 +90,7 @@ class IntakeStore:
 
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
-        asked = select(inbox.c.number).where(inbox.c.state == STORED, inbox.c.due_at <= now).limit(1)
-        return self._connection.execute(asked).first() is not None
+        return self._connection.execute(_ANYTHING_WAITS, {"now": now}).first() is not None
 
     def claim_next(self, now: datetime) -> Waiting | None:
         """The oldest arrival that waits, locked; one sender's arrivals are never taken out of order.
@@ -99,21 +98,7 @@ class IntakeStore:
         An arrival that failed waits for its next try, and only its own sender's later ones wait
         with it.
         """
-        earlier = inbox.alias("earlier")
-        blocked = exists().where(
-            earlier.c.sender_index == inbox.c.sender_index,
-            earlier.c.sender_index != _NO_SENDER,
-            earlier.c.state == STORED,
-            earlier.c.number < inbox.c.number,
-        )
-        asked = (
-            select(inbox)
-            .where(inbox.c.state == STORED, inbox.c.due_at <= now, ~blocked)
-            .order_by(inbox.c.number)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=inbox)
-        )
-        row = self._connection.execute(asked).one_or_none()
+        row = self._connection.execute(_NEXT, {"now": now}).one_or_none()
         return self._waiting(row) if row else None
 
     def taken(self, arrival_id: UUID, *, message_id: UUID | None = None) -> None:
@@ -178,15 +163,16 @@ class IntakeStore:
 
     def add_message(self, message: Message, decision: Decision, duplicate_of: UUID | None) -> None:
         """Keep an incoming text with what triage made of it."""
-        self._connection.execute(insert(messages).values(
-            id=message.id, contact_point_id=message.contact_point_id, sender_kind=message.sender_kind,
-            carrier=message.carrier, via=message.via, carrier_id=message.carrier_id,
-            body=self._vault.seal(message.body, Place("message", message.id, "body")),
-            body_index=self._vault.index("body", message.body),
-            script=decision.script, language=decision.language,
-            received_at=message.received_at, claimed_at=message.claimed_at,
-            triage=_triage(decision), duplicate_of=duplicate_of,
-        ))  # fmt: skip
+        self._connection.execute(insert(messages), {
+            "id": message.id, "contact_point_id": message.contact_point_id,
+            "sender_kind": message.sender_kind, "carrier": message.carrier, "via": message.via,
+            "carrier_id": message.carrier_id,
+            "body": self._vault.seal(message.body, Place("message", message.id, "body")),
+            "body_index": self._vault.index("body", message.body),
+            "script": decision.script, "language": decision.language,
+            "received_at": message.received_at, "claimed_at": message.claimed_at,
+            "triage": _triage(decision), "duplicate_of": duplicate_of,
+        })  # fmt: skip
 
     def same_lately(self, message: Message, within: timedelta) -> UUID | None:
         """A text with the same words from the same phone shortly before: a carrier sent it twice."""
@@ -320,3 +306,28 @@ def _triage(decision: Decision) -> dict[str, Any]:
         "members": decision.members, "destination": decision.destination,
         "reasons": [[r.rule, r.category, r.start, r.end] for r in decision.reasons],
     }  # fmt: skip
+
+
+def _next() -> Select[Any]:
+    """The oldest arrival that is due and has none of its own sender's before it."""
+    earlier = inbox.alias("earlier")
+    blocked = exists().where(
+        earlier.c.sender_index == inbox.c.sender_index,
+        earlier.c.sender_index != _NO_SENDER,
+        earlier.c.state == STORED,
+        earlier.c.number < inbox.c.number,
+    )
+    return (
+        select(inbox)
+        .where(inbox.c.state == STORED, inbox.c.due_at <= bindparam("now"), ~blocked)
+        .order_by(inbox.c.number)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=inbox)
+    )
+
+
+# Made once, for every text asks them: a new statement costs SQLAlchemy more than it costs the database.
+_NEXT: Final = _next()
+_ANYTHING_WAITS: Final = (
+    select(inbox.c.number).where(inbox.c.state == STORED, inbox.c.due_at <= bindparam("now")).limit(1)
+)

@@ -1,12 +1,12 @@
 """Queries on the outbox: queue, claim, offer, record what became of a text."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, or_, select, update
 
 from app.crypto.vault import Place, Vault
 from app.kernel.clock import utc_text
@@ -68,29 +68,28 @@ class OutboxStore:
     def add(self, text: Queued, now: datetime) -> None:
         """Keep a text to send, or one that is held."""
         state = State.HELD if text.held_because else State.QUEUED
-        self._connection.execute(insert(outbox).values(
-            id=text.id, purpose=text.purpose, case_id=text.case_id, worker_id=text.worker_id,
-            answers_id=text.answers_id, carrier=text.way.carrier, via=text.way.via,
-            phone=self._vault.seal(text.to.e164, Place("outbox", text.id, "phone")),
-            phone_index=self.phone_index(text.to),
-            body=self._vault.seal(text.body, Place("outbox", text.id, "body")),
-            language=text.language, parts=text.parts, automatic=text.automatic, state=state,
-            created_at=now, due_at=now, expires_at=text.expires_at, error_code=text.held_because,
-            history=[_step(state, now, text.held_because)],
-        ))  # fmt: skip
+        self._connection.execute(insert(outbox), {
+            "id": text.id, "purpose": text.purpose, "case_id": text.case_id, "worker_id": text.worker_id,
+            "answers_id": text.answers_id, "carrier": text.way.carrier, "via": text.way.via,
+            "phone": self._vault.seal(text.to.e164, Place("outbox", text.id, "phone")),
+            "phone_index": self.phone_index(text.to),
+            "body": self._vault.seal(text.body, Place("outbox", text.id, "body")),
+            "language": text.language, "parts": text.parts, "automatic": text.automatic, "state": state,
+            "created_at": now, "due_at": now, "expires_at": text.expires_at,
+            "error_code": text.held_because, "history": [_step(state, now, text.held_because)],
+        })  # fmt: skip
 
     def automatic_since(self, phone: Phone, since: datetime) -> int:
         """How many automatic texts went, or will go, to a phone since then."""
-        return self._count_since(phone, since, outbox.c.automatic)
+        return len(self._since(_AUTOMATIC_SINCE, phone, since))
 
     def only_said_since(self, phone: Phone, body: str, since: datetime) -> bool:
         """Whether every automatic text to this phone since then had just these words."""
-        found = self._connection.execute(select(outbox).where(*self._since(phone, since), outbox.c.automatic))
-        return all(self._body(row) == body for row in found)
+        return all(self._body(row) == body for row in self._since(_AUTOMATIC_SINCE, phone, since))
 
     def acknowledged_since(self, phone: Phone, since: datetime) -> bool:
         """Whether the phone was sent an acknowledgement since then."""
-        return self._count_since(phone, since, outbox.c.purpose == Purpose.ACKNOWLEDGE) > 0
+        return bool(self._since(_ACKNOWLEDGED_SINCE, phone, since))
 
     def alerted_since(self, case_id: UUID, worker_id: UUID, since: datetime) -> bool:
         """Whether this worker was told about this case since then."""
@@ -221,8 +220,7 @@ class OutboxStore:
 
     def rule_for(self, phone: Phone) -> PhoneRule:
         """What is known of whether this phone may be written to."""
-        asked = select(phone_rules).where(phone_rules.c.phone_index == self.phone_index(phone))
-        row = self._connection.execute(asked).one_or_none()
+        row = self._connection.execute(_RULE, {"phone": self.phone_index(phone)}).one_or_none()
         return PhoneRule(row.opted_out_at, row.cannot_text_since, row.blocked_until) if row else PhoneRule()
 
     def set_rule(self, phone_index: bytes, **values: datetime | None) -> None:
@@ -240,17 +238,9 @@ class OutboxStore:
         )
         return {(carrier, code): number for carrier, code, number in self._connection.execute(asked)}
 
-    def _count_since(self, phone: Phone, since: datetime, condition: Any) -> int:  # noqa: ANN401 - SQL expression
-        asked = select(func.count()).select_from(outbox).where(*self._since(phone, since), condition)
-        return int(self._connection.execute(asked).scalar_one())
-
-    def _since(self, phone: Phone, since: datetime) -> tuple[ColumnElement[bool], ...]:
-        """What went, or will go, to a phone since then."""
-        return (
-            outbox.c.phone_index == self.phone_index(phone),
-            outbox.c.created_at > since,
-            outbox.c.state != State.HELD,
-        )
+    def _since(self, asked: Select[Any], phone: Phone, since: datetime) -> Sequence[Row[Any]]:
+        values = {"phone": self.phone_index(phone), "since": since}
+        return self._connection.execute(asked, values).all()
 
     def _alike(self, row: Row[Any], in_doubt: Container[UUID]) -> frozenset[str]:
         """The carrier's ids of texts to the same phone, for a text that may have gone already.
@@ -313,3 +303,16 @@ def _over(now: datetime) -> tuple[ColumnElement[bool], ...]:
         outbox.c.expires_at <= now,
         or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
     )
+
+
+# Made once, for every text asks them: a new statement costs SQLAlchemy more than it costs the database.
+_SINCE: Final = (
+    outbox.c.phone_index == bindparam("phone"),
+    outbox.c.created_at > bindparam("since"),
+    outbox.c.state != State.HELD,
+)
+_AUTOMATIC_SINCE: Final = select(outbox.c.id, outbox.c.body).where(*_SINCE, outbox.c.automatic)
+_ACKNOWLEDGED_SINCE: Final = (
+    select(outbox.c.id).where(*_SINCE, outbox.c.purpose == Purpose.ACKNOWLEDGE).limit(1)
+)
+_RULE: Final = select(phone_rules).where(phone_rules.c.phone_index == bindparam("phone"))

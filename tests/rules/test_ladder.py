@@ -18,6 +18,7 @@ from app.escalation.rules import (
     Rung,
     Span,
     first_timer,
+    held_until,
     next_timer,
     parse_span,
     promised_at,
@@ -326,3 +327,39 @@ def test_a_business_day_on_a_clock_that_never_stops_is_a_day() -> None:
     assert (
         U3.usual_length(OFFICE, Span(7, "d")) == U3.usual_length(OFFICE, Span(5, "bd")) == timedelta(hours=45)
     )
+
+
+def test_a_clock_that_rested_climbs_from_the_end_of_its_rest_with_the_usual_gaps() -> None:
+    waiting = first_timer(U1, OFFICE, kind=ClockKind.REVIEW, base_at=local("2026-11-02T10:00"))
+    rested = held_until(waiting, U1, OFFICE, until=local("2026-11-08T09:00"))
+    climbed = [rested]
+    while len(climbed) < 4:
+        climbed.append(next_timer(U1, OFFICE, fired=climbed[-1], now=climbed[-1].due_at))
+    assert told(climbed) == [
+        (1, "duty_lead", "11-08 09:00"),
+        (2, "supervisor", "11-08 09:15"),
+        (3, "coordinator", "11-08 09:45"),
+        (3, "coordinator", "11-08 10:45"),
+    ]
+
+
+def test_a_rest_ends_when_the_office_is_open_and_never_makes_a_clock_earlier() -> None:
+    waiting = first_timer(U3, OFFICE, kind=ClockKind.REVIEW, base_at=local("2026-11-02T10:00"))
+    # A week later is Independence Day, so this review is due when the office opens on the day after.
+    assert waiting.due_at == local("2026-11-10T08:00")
+    assert held_until(waiting, U3, OFFICE, until=local("2026-11-07T09:00")) == waiting
+    assert held_until(waiting, U3, OFFICE, until=local("2026-11-14T09:00")).due_at == local(
+        "2026-11-16T08:00"
+    )
+
+
+@given(profiles, kinds, moments, st.timedeltas(timedelta(), timedelta(days=90)))
+def test_each_rung_after_a_rest_is_due_after_the_one_before(
+    profile: Profile, kind: ClockKind, base_at: datetime, rest: timedelta
+) -> None:
+    first = first_timer(profile, OFFICE, kind=kind, base_at=base_at)
+    climbed = [held_until(first, profile, OFFICE, until=base_at + rest)]
+    while len(climbed) < 5:
+        climbed.append(next_timer(profile, OFFICE, fired=climbed[-1], now=climbed[-1].due_at))
+    assert climbed[0].due_at >= max(first.due_at, base_at + rest)
+    assert all(one.due_at < other.due_at for one, other in pairwise(climbed))

@@ -80,9 +80,8 @@ class CaseStore:
 
     def add(self, case: Case) -> None:
         """Keep a new case."""
-        self._connection.execute(
-            insert(cases).values(id=case.id, code=case.code, event_count=0, **self._values(case))
-        )
+        values = {"id": case.id, "code": case.code, "event_count": 0, **self._values(case)}
+        self._connection.execute(insert(cases), values)
         self._keep_categories(case)
 
     def add_if_new(self, case: Case) -> bool:
@@ -155,15 +154,8 @@ class CaseStore:
 
     def open_with_phone(self, contact_point_id: UUID) -> Case | None:
         """The open case that a text from this phone goes to: the one that changed last; locked."""
-        asked = (
-            select(cases)
-            .join(case_phones, case_phones.c.case_id == cases.c.id)
-            .where(case_phones.c.contact_point_id == contact_point_id, cases.c.closed_at.is_(None))
-            .order_by(cases.c.updated_at.desc(), cases.c.id)
-            .limit(1)
-            .with_for_update(of=cases)
-        )
-        return self._one(asked)
+        row = self._connection.execute(_OPEN_WITH_PHONE, {"phone": contact_point_id}).one_or_none()
+        return self._case(row) if row else None
 
     def by_code_with_phone(self, code: str, contact_point_id: UUID) -> Case | None:
         """The case with this code, if this phone belongs to it: a stranger's phone learns nothing."""
@@ -323,3 +315,12 @@ def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[
 
 _OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
 _OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
+# Made once, for every text asks it: a new statement costs SQLAlchemy more than it costs the database.
+_OPEN_WITH_PHONE: Final = (
+    select(cases)
+    .join(case_phones, case_phones.c.case_id == cases.c.id)
+    .where(case_phones.c.contact_point_id == bindparam("phone"), cases.c.closed_at.is_(None))
+    .order_by(cases.c.updated_at.desc(), cases.c.id)
+    .limit(1)
+    .with_for_update(of=cases)
+)

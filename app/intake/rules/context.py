@@ -8,7 +8,7 @@ from app.intake.rules.patterns import Index, Match
 from app.intake.rules.scanning import Hit
 
 # Words that say that it has happened to somebody: a question with one of them is still a report.
-_HAPPENED: Final = frozenset({"already", "force", "how_long"})
+_HAPPENED: Final = frozenset({"already", "force", "how_long", "told_time", "happened"})
 _OWN: Final = frozenset({"i", "we", "kin"})
 # Words that place it in time: yesterday, every day, for three months.
 _IN_TIME: Final = frozenset({"happened", "told_time"})
@@ -20,6 +20,8 @@ _SAID: Final = frozenset({"say", "threat"})
 _SETTLED: Final = frozenset({"settled"})
 _OVER: Final = frozenset({"resolved_word", "settled"})
 _THANKED: Final = frozenset({"thanks"})
+# Whoever still asks for something is not at the end of it.
+_ASKS_STILL: Final = frozenset({"help", "problem_word", "urgent", "call_me", "search", "help_still"})
 _TURNS: Final = frozenset({"but"})
 _STOP: Final = re.compile(r"[.!?]")
 _SAID_WITHIN: Final = 2  # characters between `says` and `if`
@@ -73,8 +75,9 @@ def _asked(index: Index, loose: str) -> list[Span]:
 
 def _ended(index: Index) -> int | None:
     """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so."""
-    over = _hits(index, _OVER)
-    if not over or not index.has(_THANKED):
+    denials = index.denials()
+    over = [hit for hit in _hits(index, _OVER) if hit.start not in denials]
+    if not over or not index.has(_THANKED) or index.has(_ASKS_STILL):
         return None
     last = max(hit.end for hit in over)
     turns = any(hit.start >= last for hit in _hits(index, _TURNS))

@@ -78,7 +78,11 @@ class Index:
         """The words that deny, by where they end."""
         if self._denials is None:
             self._denials = {}
+            # "If I do not sleep with him, he …" is a threat, not a denial.
+            conditions = {hit.end + blank for hit in self.by_group.get("if", ()) for blank in (0, 1)}
             for hit in self.any_of(_DENIALS)[0]:
+                if hit.start in conditions:
+                    continue
                 self._denials.setdefault(hit.end, []).append(hit)
         return self._denials
 

@@ -11,7 +11,7 @@ _SHORTHAND: Final = {
     "hery": "hei", "haey": "hei", "hoey": "hei", "hoy": "hei", "houy": "hei", "heuy": "hei", "hay": "hei",
     "mn": "min", "mnn": "min", "ott": "ot", "at": "ot", "tt": "te", "tee": "te",
     "nw": "nov", "nv": "nov", "tv": "tov", "tw": "tov", "bg": "bong", "trv": "trov", "jg": "jong",
-    "noam": "naem", "noem": "naem", "noum": "naem", "nuom": "naem",
+    "fb": "fesbok", "noam": "naem", "noem": "naem", "noum": "naem", "nuom": "naem",
     "knh": "nhom", "kh": "nhom", "nh": "nhom", "k": "ke", "jm": "jam", "pg": "phong",
 }  # fmt: skip
 # Order matters: a longer family is replaced before a shorter one that it holds. `5` stands for the

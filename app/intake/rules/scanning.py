@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from app.intake.rules.asking import question_end
+from app.intake.rules.asking import question_ends
 from app.intake.rules.folding import fold_with_map
 from app.intake.rules.romanised import sound, sounds, stem
 from app.intake.rules.tries import (
@@ -159,8 +159,7 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
     found.extend(
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
-    if asks := question_end(seen.loose):
-        found.append(Hit("question_end", *asks, 1.0))
+    found.extend(Hit(group, start, end, 1.0) for group, start, end in question_ends(seen.loose))
     found.extend(
         Hit("question_mark", place, place + 1, 1.0) for place, char in enumerate(seen.loose) if char == "?"
     )
