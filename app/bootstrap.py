@@ -23,6 +23,7 @@ from app.crypto.keyring import KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
+from app.i18n.wording import UnsafeWords, load_unsafe_words
 from app.identity.rules import TooManyAttempts
 from app.intake.rules.incoming import Arrival
 from app.intake.rules.lexicon import Lexicon, load_lexicon
@@ -42,7 +43,7 @@ from app.workers.steps import Expiry, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
-_WAY_FOR_SECONDS: Final = 0.25
+_WAY_FOR_SECONDS: Final = 0.5
 
 
 class InboxWriter:
@@ -59,7 +60,7 @@ class InboxWriter:
         return self._group.add(inbox_values(self._vault, arrival, self._clock.now()))
 
     def make_way(self) -> None:
-        """Return once nobody has been at a door for a moment, or after a quarter of a second.
+        """Return once nobody has been at a door for a moment, or after half a second.
 
         Carriers wait for their answer; what acts by itself can take its turn when they are served.
         Source: docs/performance.md#doors-first.
@@ -143,7 +144,10 @@ def _at_once() -> None:
 
 
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
-    """The application for these settings. Raises: ConfigurationError, KeyRingError, CatalogueError."""
+    """The application for these settings.
+
+    Raises: ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError.
+    """
     configuration = load_configuration(settings.config_dir)
     vault = Vault(_ring(settings))
     secrets = gateway_secrets(settings, configuration, vault)
@@ -152,6 +156,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         lexicon=_lexicon(own_or_shipped(settings.config_dir, "lexicon").parent),
         keywords=configuration.keywords,
         catalogues=Catalogues.load(settings.locales_dir),
+        unsafe_words=_unsafe_words(settings.config_dir, configuration),
         floors={code: category.minimum_urgency for code, category in configuration.categories.items()},
         readers={
             TWILIO: twilio.read,
@@ -172,6 +177,12 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
 def _lexicon(folder: Path) -> Lexicon:
     """The words of triage; compiling them takes a while, so a process does it once."""
     return load_lexicon(folder)
+
+
+def _unsafe_words(folder: Path, configuration: Configuration) -> UnsafeWords:
+    """What no text to a person may say, the names of those who take part included."""
+    words = load_unsafe_words(own_or_shipped(folder, "unsafe_words.yaml"))
+    return words.with_names(name for one in configuration.organisations for name in one.names.values())
 
 
 def twilio_sender(settings: Settings) -> TwilioSender | None:

@@ -15,7 +15,9 @@ from app.crypto.vault import Place, Vault
 from app.escalation.tables import timers
 from app.identity.rules import Organisation, Role
 from app.identity.store import NewWorker
-from app.intake.tables import contact_points, message_cases, messages
+from app.intake.rules.incoming import Arrival
+from app.intake.store import TAKEN, inbox_values
+from app.intake.tables import contact_points, inbox, message_cases, messages
 from app.kernel.ids import new_id
 from app.kernel.phone import Phone
 from app.usecases.unit_of_work import Office
@@ -29,7 +31,7 @@ KHMER = (
 _CATEGORIES = ("detention", "unpaid_wages", "forced_extension", "passport_confiscation")
 _AT_ONCE = 2_000
 _ROWS_A_CASE: tuple[Table, ...] = (
-    contact_points, cases, case_categories, case_phones, messages, message_cases, timers, events,
+    inbox, contact_points, cases, case_categories, case_phones, messages, message_cases, timers, events,
 )  # fmt: skip
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -109,6 +111,10 @@ def _rows(
     case_id, point_id, message_id = new_id(opened_at), new_id(opened_at), new_id(opened_at)
     phone = f"+6670{rng.randrange(10**4):04d}{number:07d}"
     body, category = KHMER[number % len(KHMER)], _CATEGORIES[number % len(_CATEGORIES)]
+    arrival = Arrival("twilio", "AC", f"SM{message_id.hex}", "text", phone, f"Body={body}".encode())
+    yield "inbox", {
+        **inbox_values(vault, arrival, opened_at), "state": TAKEN, "message_id": message_id, "problem": None,
+    }  # fmt: skip
     yield "contact_point", {
         "id": point_id, "phone": vault.seal(phone, Place("contact_point", point_id, "phone")),
         "phone_index": vault.index("phone", phone), "country": "TH", "language": "km", "script": "khmer",

@@ -25,7 +25,7 @@ class Said:
     err: str
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 - JSON, or subprocess's own options
         return json.loads(self.out)
 
 
@@ -39,7 +39,8 @@ class CommandLine:
     def of(cls, settings: Settings) -> "CommandLine":
         """The command on the same installation as these settings."""
         names = (
-            "database_url", "keys_file", "config_dir", "locales_dir", "files_dir", "environment", "public_base_url",
+            "database_url", "keys_file", "config_dir", "locales_dir", "files_dir", "environment",
+            "public_base_url",
         )  # fmt: skip
         return cls({f"SPEAN_{name.upper()}": str(getattr(settings, name)) for name in names})
 
@@ -50,10 +51,14 @@ class CommandLine:
             raise done.exception
         return Said(done.exit_code, done.stdout, done.stderr)
 
-    def start(self, *words: str, folder: Path, **options: Any) -> "subprocess.Popen[str]":
+    def start(self, *words: str, folder: Path, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - JSON, or subprocess's own options
         """Start it as a process in this folder."""
         return subprocess.Popen(
-            [sys.executable, "-m", "app", *words], cwd=folder, env=self.whole_environment(), text=True, **options
+            [sys.executable, "-m", "app", *words],
+            cwd=folder,
+            env=self.whole_environment(),
+            text=True,
+            **options,
         )
 
     def run_apart(self, *words: str, folder: Path, given: str | None = None, **also: str) -> Said:
@@ -67,4 +72,25 @@ class CommandLine:
     def whole_environment(self, also: Mapping[str, str] | None = None) -> dict[str, str]:
         """What the process sees: nothing of ours but the way to the program."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SPEAN_")}
-        return {**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **self.environment, **(also or {})}
+        return {
+            **kept,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONIOENCODING": "utf-8",
+            **self.environment,
+            **(also or {}),
+        }
+
+
+def found_wrong(said: Said) -> dict[str, str]:
+    """What the doctor found wrong, by name; several findings of one name are joined."""
+    found: dict[str, str] = {}
+    for check in said.json["checks"]:
+        if not check["ok"]:
+            found[check["name"]] = f"{found.get(check['name'], '')}\n{check['finding']}".strip()
+    assert said.json["ok"] == (not found)
+    assert said.status == (1 if found else 0)
+    return found
+
+
+def doctors(spean: CommandLine) -> dict[str, str]:
+    return found_wrong(spean.run("doctor", "--json"))

@@ -77,6 +77,11 @@ ANSWERED: Final[dict[str, Any]] = {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
         "note": "សុវត្ថិភាព", "at": _LATER,
     },
+    "RawArrival": {
+        "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",
+        "text": '{"id": 7, "content": null}',
+        "base64": "eyJpZCI6IDcsICJjb250ZW50IjogbnVsbH0=",
+    },
     "IntakePage": {
         "items": [
             {

@@ -1,5 +1,6 @@
 """What came in, whether or not it became a case, and what a human must do."""
 
+import base64
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from app.api import cursors
 from app.api.doors import Asked, Door, lets, may_answer
 from app.api.schemas import Word
-from app.api.views import ArrivalOut, IntakePage, TaskOut, TaskPage
+from app.api.views import ArrivalOut, IntakePage, RawArrival, TaskOut, TaskPage
 from app.identity.rules import Action
 from app.usecases import keeping, seeing
 
@@ -35,6 +36,17 @@ def list_intake(
     return IntakePage(
         items=[ArrivalOut(**{k: v for k, v in arrival.items() if k != "number"}) for arrival in arrivals],
         next_cursor=cursors.write_number(last) if last is not None else None,
+    )
+
+
+@door.get("/intake/{arrival_id}", responses=may_answer(404))
+@lets(Action.READ_INTAKE)
+def see_arrival(asked: Asked, arrival_id: UUID) -> RawArrival:
+    """What a carrier gave us, as it came: for texts that nobody could read. Looking is remembered."""
+    with asked.office.work(asked.now) as uow:
+        raw = seeing.see_arrival(uow, asked.worker, arrival_id)
+    return RawArrival(
+        id=arrival_id, text=raw.decode("utf-8", "replace"), base64=base64.b64encode(raw).decode()
     )
 
 

@@ -199,6 +199,14 @@ class ArrivalOut(BaseModel):
     case_id: UUID | None
 
 
+class RawArrival(BaseModel):
+    """What a carrier gave us: as text, with marks where it is none, and byte for byte."""
+
+    id: UUID
+    text: str
+    base64: str
+
+
 class IntakePage(BaseModel):
     """What came in, newest first."""
 

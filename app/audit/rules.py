@@ -49,8 +49,8 @@ def covered(  # noqa: PLR0913, PLR0917 - one argument for each column, as they l
     actor: str,
     action: str,
     subject: str | None,
-    details: Any,
-    previous: bytes,  # noqa: ANN401
+    details: object,
+    previous: bytes,
 ) -> bytes:
     """As canonical, of an entry's plain values. Raises: TypeError for what JSON cannot hold."""
     return orjson.dumps(

@@ -18,6 +18,7 @@ from app.configuration import Configuration, ConfigurationError, load_configurat
 from app.crypto.keyring import KeyRing, KeyRingError
 from app.crypto.vault import Vault
 from app.i18n.catalogue import CatalogueError, Catalogues
+from app.i18n.wording import WordListError, load_unsafe_words
 from app.identity.store import IdentityStore
 from app.intake.rules.lexicon import LexiconError, load_lexicon
 from app.settings import Environment, Settings
@@ -103,6 +104,11 @@ def _words(settings: Settings) -> Iterator[Check]:
         yield Check("catalogues", ok=True, finding="complete in both languages")
     except (CatalogueError, OSError) as problem:
         yield Check("catalogues", ok=False, finding=str(problem))
+    try:
+        load_unsafe_words(own_or_shipped(settings.config_dir, "unsafe_words.yaml"))
+        yield Check("unsafe_words", ok=True, finding="can be used")
+    except WordListError as problem:
+        yield Check("unsafe_words", ok=False, finding=str(problem))
 
 
 def _keys(settings: Settings, *, production: bool) -> Check:
@@ -197,4 +203,4 @@ def _database_exists(settings: Settings) -> bool:
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
-_FILES: Final = frozenset({"configuration", "lexicon", "catalogues", "keys"})
+_FILES: Final = frozenset({"configuration", "lexicon", "catalogues", "unsafe_words", "keys"})

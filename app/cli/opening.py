@@ -15,6 +15,7 @@ from app.configuration import ConfigurationError
 from app.crypto.keyring import KeyRingError
 from app.crypto.vault import SealBroken
 from app.i18n.catalogue import CatalogueError
+from app.i18n.wording import WordListError
 from app.intake.rules.lexicon import LexiconError
 from app.settings import Settings
 from app.store.migrations import current
@@ -56,7 +57,7 @@ def opened(settings: Settings) -> Iterator[Application]:
     """The application for these settings; what is wrong with them ends the command in plain words."""
     try:
         application = build(settings)
-    except (ConfigurationError, KeyRingError, CatalogueError, LexiconError) as problem:
+    except (ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError) as problem:
         stop(str(problem))
     except OSError as problem:
         stop(f"{problem.filename}: {problem.strerror}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from app.configuration import ConfigurationError, organisation_names, own_or_shipped
 from app.i18n.catalogue import CatalogueError, Catalogues
 from app.i18n.parts import limit
 from app.i18n.wording import Checked, WordListError, check, load_unsafe_words
@@ -34,8 +35,9 @@ def check_words(
     Exits with 1 when a text is too long, gives something away, or cannot be read.
     """
     try:
-        checked = check(Catalogues.load(locales_dir), load_unsafe_words(config_dir / "unsafe_words.yaml"))
-    except (CatalogueError, WordListError) as error:
+        unsafe = load_unsafe_words(own_or_shipped(config_dir, "unsafe_words.yaml"))
+        checked = check(Catalogues.load(locales_dir), unsafe.with_names(organisation_names(config_dir)))
+    except (CatalogueError, WordListError, ConfigurationError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(_as_json(checked) if as_json else "\n".join(_lines(checked)))

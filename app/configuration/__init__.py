@@ -1,6 +1,6 @@
 """What an NGO edits without a programmer, read from CONFIG_DIR, checked, and handed on as typed values."""
 
-from app.configuration.loading import SHIPPED, load_configuration, own_or_shipped
+from app.configuration.loading import SHIPPED, load_configuration, organisation_names, own_or_shipped
 from app.configuration.values import (
     CategoryConfig,
     Configuration,
@@ -19,5 +19,6 @@ __all__ = [
     "Indicator",
     "OrganisationConfig",
     "load_configuration",
+    "organisation_names",
     "own_or_shipped",
 ]

@@ -70,6 +70,18 @@ def load_configuration(folder: Path) -> Configuration:
     )
 
 
+def organisation_names(folder: Path) -> tuple[str, ...]:
+    """What the organisations of this folder are called, in both languages, each name once.
+
+    Raises: ConfigurationError.
+    """
+    reading = read_file(folder / "organisations.yaml", OrganisationsFile, section="organisations")
+    if reading.content is None:
+        raise ConfigurationError(tuple(reading.problems))
+    names = (name for entry in reading.content.organisations for name in entry.typed().names.values())
+    return tuple(dict.fromkeys(names))
+
+
 def _check_categories(
     categories: Reading[CategoriesFile],
     escalation: Reading[EscalationFile],

@@ -14,7 +14,7 @@ from app.intake.rules.conversation import (
     Talk,
     Turn,
     Wish,
-    first_question,
+    having_asked,
     next_question,
     status_code_in,
 )
@@ -24,7 +24,7 @@ from app.intake.store import ContactPoint, Conversation, Message
 from app.kernel.ids import case_code
 from app.kernel.language import Language, Script
 from app.kernel.urgency import Urgency
-from app.outbox.rules import ACKNOWLEDGE_AGAIN_AFTER, Purpose, Way
+from app.outbox.rules import ACKNOWLEDGE_AGAIN_AFTER, Purpose, State, Way
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import Words, say
 
@@ -54,11 +54,34 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What to answer to a text: catalogue keys, why, and which question is open then."""
+    """What to answer to a text: catalogue keys, why, and which question is open then.
+
+    `aside` leaves the talk where it was: whatever is open stays open.
+    """
 
     keys: tuple[str, ...]
     purpose: Purpose = Purpose.ANSWER
     question: Question | None = None
+    aside: bool = False
+
+
+def is_known(case: Case | None) -> bool:
+    """Whether anybody, or any text, has said what the case is about."""
+    return case is not None and case.categories != (UNCLASSIFIED,)
+
+
+def talk_with(
+    uow: UnitOfWork, point: ContactPoint, case: Case | None, *, came_at: datetime, now: datetime
+) -> Talk:
+    """How far the questions to the person have come, for a text that came then.
+
+    Three questions are for one case: a later one begins anew, but not on the same day.
+    """
+    kept = uow.intake.conversation(point.id, came_at=came_at, now=now)
+    if kept is None:
+        return Talk()
+    same_case = case is not None and case.id == kept.case_id
+    return kept.talk if same_case or kept.expires_at > now else Talk()
 
 
 def grant_silence(uow: UnitOfWork, came: Came, case: Case | None, *, now: datetime) -> bool:
@@ -98,51 +121,64 @@ def tell_status(uow: UnitOfWork, came: Came, body: str, *, now: datetime) -> Cas
 def answer(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime) -> None:
     """Say what is to be said to this text, if anything, and remember which question is open."""
     point = came.point
-    if point is None or came.piece:
+    if point is None:
         return
-    if looks_legacy(came.message.body):
+    if looks_legacy(came.message.body) and not came.piece:
         _leave_to_human(uow, "unreadable_text", came, case, now=now)
     came = replace(came, point=_in_wanted_language(uow, came, point, turn))
     if turn.answer:
         question, said = turn.answer
         uow.tell(case.id, [AnswerGiven(question, said, came.message.id)], actor="reception")
-    saying = _saying(uow, came, case, turn, now=now)
+    legacy = looks_legacy(came.message.body)
+    saying = _write_again(came) if legacy else _saying(uow, came, case, turn, now=now)
     if saying is None:
         return
-    talk = came.talk
-    asked = talk.asked if saying.question in {None, Question.LANGUAGE} else (*talk.asked, saying.question)
-    kept = Conversation(case.id, Talk(saying.question, asked), now + ACKNOWLEDGE_AGAIN_AFTER)
+    state = _say(uow, came, case, saying, now=now)
+    if saying.aside or not (turn.answer or state is State.QUEUED):
+        return
+    # What was held back was never asked: it can be asked another day.
+    talk = having_asked(came.talk, saying.question if state is State.QUEUED else None)
+    kept = Conversation(case.id, talk, now + ACKNOWLEDGE_AGAIN_AFTER)
     uow.intake.converse(point.id, kept, now)
-    _say(uow, came, case, saying, now=now)
 
 
 def _saying(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime) -> Saying | None:
     """What is said: to a wish, to an answer, or once a day as the acknowledgement with a question."""
     talk, point = came.talk, came.point
+    goes_on = talk.open is not None and turn.continues
     acknowledged = point is not None and uow.outbox.acknowledged_since(
         point.phone, now - ACKNOWLEDGE_AGAIN_AFTER
     )
-    if not acknowledged:
+    if not acknowledged and not goes_on:
         return _acknowledgement(came, case)
+    if came.piece:
+        return None
     if came.wish is Wish.LANGUAGE_MENU:
         return Saying((ASKED_WITH[Question.LANGUAGE],), question=Question.LANGUAGE)
     if came.wish in {Wish.HELP, Wish.STATUS}:
-        return Saying(("sms.help",), question=talk.open)
-    if came.wish in _ASKED_FOR or turn.language:
-        again = next_question(talk, case.categories != (UNCLASSIFIED,))
-        return Saying((ASKED_WITH[again],) if again else ("sms.thanks",), question=again)
-    if talk.open is None or not turn.continues:
+        return Saying(("sms.help",), aside=True)
+    if came.wish in _ASKED_FOR or turn.language or talk.open is Question.WRITE_AGAIN:
+        return _asking(next_question(talk, known=is_known(case)))
+    return _asking(turn.next) if goes_on else None
+
+
+def _write_again(came: Came) -> Saying | None:
+    """Letters that nobody can read are answered once a day; what was open is asked again later."""
+    if came.talk.open is Question.WRITE_AGAIN:
         return None
-    keys = (ASKED_WITH[turn.next],) if turn.next else ("sms.thanks",)
-    return Saying(keys, Purpose.QUESTION if turn.next else Purpose.ANSWER, turn.next)
+    return Saying((ASKED_WITH[Question.WRITE_AGAIN],), question=Question.WRITE_AGAIN)
+
+
+def _asking(question: Question | None) -> Saying:
+    """The question, or thanks where nothing is left to ask."""
+    if question is None:
+        return Saying(("sms.thanks",))
+    return Saying((ASKED_WITH[question],), Purpose.QUESTION, question)
 
 
 def _acknowledgement(came: Came, case: Case) -> Saying:
-    if looks_legacy(came.message.body):
-        return Saying(("sms.unreadable",), Purpose.ACKNOWLEDGE)
     first = "sms.ack_urgent" if case.urgency is Urgency.U1 else "sms.ack_received"
-    known = case.categories != (UNCLASSIFIED,)
-    question = next_question(came.talk, known) if came.talk.asked else first_question(known=known)
+    question = next_question(came.talk, known=is_known(case))
     keys = (first, ASKED_WITH[question]) if question else (first,)
     return Saying(keys, Purpose.ACKNOWLEDGE, question)
 
@@ -165,13 +201,15 @@ def _leave_to_human(uow: UnitOfWork, kind: str, came: Came, case: Case | None, *
     )
 
 
-def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime) -> None:
-    """Answer this text, by the way it came and as its sender writes."""
+def _say(
+    uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime
+) -> State | None:
+    """Answer this text, by the way it came and as its sender writes. None where no way leads there."""
     if came.point is None:
-        return
+        return None
     words = Words(
         came.point.phone, saying.keys, came.point.language, Script(came.point.script),
         {"code": case.code if case else None}, saying.purpose, case_id=case.id if case else None,
         answers_id=came.message.id, same_as=Way(came.message.carrier, came.message.via),
     )  # fmt: skip
-    say(uow, words, now=now)
+    return say(uow, words, now=now)

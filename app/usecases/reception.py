@@ -11,18 +11,18 @@ from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import DetailsChanged, Fact, MessageReceived
 from app.cases.rules.stages import Case
-from app.intake.rules.conversation import Talk, Turn, take_turn, wish_in
+from app.intake.rules.conversation import Answered, Talk, Turn, is_reply, take_turn, wish_in, yes_or_no
 from app.intake.rules.incoming import IncomingReport, IncomingText, kept_words
-from app.intake.rules.joining import joined
-from app.intake.rules.triage import Decision, Reason, decide
+from app.intake.rules.joining import wholes, within
+from app.intake.rules.triage import UNRECOGNISED, Decision, Reason, decide
 from app.intake.store import ContactPoint, Message, Waiting
 from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
 from app.kernel.phone import Sender, SenderKind
-from app.kernel.urgency import Urgency
+from app.kernel.urgency import Urgency, most_urgent
 from app.outbox.rules import Purpose
 from app.usecases import clocks
-from app.usecases.conversing import Came, answer, grant_silence, tell_status
+from app.usecases.conversing import Came, answer, grant_silence, is_known, talk_with, tell_status
 from app.usecases.deliveries import apply_carrier_report
 from app.usecases.opening import Draft, open_case
 from app.usecases.unit_of_work import UnitOfWork
@@ -87,13 +87,12 @@ def put_back(uow: UnitOfWork, arrival: Waiting, *, problem: str, now: datetime) 
 def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetime) -> UUID:
     """Keep a text, put it into its case, and answer it at most once. Returns the message's id."""
     text = replace(text, sender=kept_words(text.sender), body=kept_words(text.body))
-    came = _read(uow, arrival, text, now=now)
+    came, case = _read(uow, arrival, text, now=now)
     uow.intake.add_message(came.message, came.decision, came.duplicate_of)
     if came.message.sender_kind not in {SenderKind.PHONE, SenderKind.WITHHELD}:
         # Operators, robots and ourselves: kept for whoever looks, never answered, no case.
         uow.audit.record(Deed("message.ignored", "reception", came.message.id))
         return came.message.id
-    case = uow.cases.open_with_phone(came.point.id) if came.point else None
     if grant_silence(uow, came, case, now=now):
         if case:
             _link(uow, came, case.id, now=now)
@@ -105,21 +104,28 @@ def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: dat
     if asked_of := tell_status(uow, came, text.body, now=now):
         _link(uow, came, asked_of.id, now=now)
         return came.message.id
-    turn = take_turn(text.body, came.decision, came.talk, uow.rulebook.keywords)
+    # A later piece of a story is no answer, whatever it looks like by itself.
+    talk = Talk() if came.piece else came.talk
+    turn = take_turn(text.body, came.decision, talk, uow.rulebook.keywords, known=is_known(case))
     case = _heard(uow, came, case, turn, now=now) if case else _opened(uow, came, turn, now=now)
     answer(uow, came, case, turn, now=now)
     return came.message.id
 
 
-def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetime) -> Came:
+def _read(
+    uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetime
+) -> tuple[Came, Case | None]:
+    """The text with all that is known around it, and the open case of its phone, if there is one."""
     sender = Sender.read(text.sender, region=text.region)
     own = sender.phone in uow.rulebook.own_numbers
     decision = _decided(uow, text.body)
-    wish = wish_in(text.body, uow.rulebook.keywords)
+    keywords = uow.rulebook.keywords
+    wish = wish_in(text.body, keywords)
     point = None
     if sender.phone and not own:
-        # STOP and START are what we ask people to write: they say nothing of the script that one reads.
-        script = Script.UNREADABLE if wish else decision.script
+        # STOP is what we ask people to write, and everybody writes "ok": neither says what one reads.
+        asked_for = wish or yes_or_no(text.body, keywords) is not Answered.WORDS
+        script = Script.UNREADABLE if asked_for else decision.script
         point = uow.intake.contact_point(sender.phone, language=decision.language, script=script, now=now)
     message = Message(
         id=new_id(now), contact_point_id=point.id if point else None,
@@ -129,18 +135,14 @@ def _read(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: datetim
         claimed_at=min(text.claimed_at, arrival.received_at) if text.claimed_at else None,
     )  # fmt: skip
     if point is None:
-        return Came(message, decision, None, None, Talk(), wish)
-    conversation = uow.intake.conversation(point.id, now)
-    whole = _whole(uow, message, point)
-    return Came(
-        message=message,
-        decision=_decided(uow, whole) if whole else decision,
-        point=point,
-        duplicate_of=uow.intake.same_lately(message, _SAME_TEXT_WITHIN),
-        talk=conversation.talk if conversation else Talk(),
-        wish=wish,
-        piece=whole is not None,
-    )
+        return Came(message, decision, None, None, Talk(), wish), None
+    case = uow.cases.open_with_phone(point.id)
+    talk = talk_with(uow, point, case, came_at=message.received_at, now=now)
+    reply = is_reply(text.body, talk, keywords)
+    repeats = uow.intake.same_lately(message, _SAME_TEXT_WITHIN, reply=reply)
+    whole = None if reply or wish or repeats else _of_the_whole(uow, message, point)
+    came = Came(message, whole or decision, point, repeats, talk, wish, piece=whole is not None)
+    return came, case
 
 
 def _decided(uow: UnitOfWork, body: str) -> Decision:
@@ -153,10 +155,18 @@ def _decided(uow: UnitOfWork, body: str) -> Decision:
         return Decision("", (), Urgency.U2, None, failed, Script.UNREADABLE, Language.KM, None)
 
 
-def _whole(uow: UnitOfWork, message: Message, point: ContactPoint) -> str | None:
-    """The long text of which this is a later piece: phones hand pieces over one by one, in any order."""
+def _of_the_whole(uow: UnitOfWork, message: Message, point: ContactPoint) -> Decision | None:
+    """What the long text says of which this is a later piece; None where it stands by itself.
+
+    Phones hand pieces over one by one, in any order: where the cuts allow more than one, it counts
+    in which the words say most.
+    """
     earlier = uow.intake.said_lately(point.id, message.received_at - _SAME_TEXT_WITHIN)
-    return joined(earlier, message.body)
+    found = [(_decided(uow, whole.text), whole) for whole in wholes(earlier, message.body)]
+    if not found:
+        return None
+    decision, whole = max(found, key=lambda pair: (len(pair[0].reasons), len(pair[0].categories)))
+    return replace(decision, reasons=within(decision.reasons, whole, message.body))
 
 
 def _repeated(uow: UnitOfWork, came: Came, original: UUID, *, now: datetime) -> None:
@@ -170,7 +180,8 @@ def _opened(uow: UnitOfWork, came: Came, turn: Turn, *, now: datetime) -> Case:
     decision = came.decision
     draft = Draft(
         categories=turn.categories,
-        urgency=turn.urgency,
+        # An answer to an old question says little: who wrote it must not wait longer than for a text.
+        urgency=most_urgent([turn.urgency, *(() if turn.categories else (decision.urgency,))]),
         language=decision.language,
         channel="sms",
         destination=_destination(came),
@@ -244,18 +255,21 @@ def _destination(came: Came) -> str | None:
 
 
 def _reasons(came: Came, turn: Turn) -> tuple[dict[str, Any], ...]:
-    """Why: the rules that words satisfied, or the answer to a question."""
-    if turn.answer and not came.decision.categories:
+    """Why: the answer to a question, and the rules that words satisfied."""
+    told: list[dict[str, Any]] = []
+    if turn.answer:
         question, said = turn.answer
         rule = f"answer.{question}.{said}"
-        return ({"rule": rule, "category": None, "message_id": str(came.message.id)},)
-    return tuple(
+        told.append({"rule": rule, "category": None, "message_id": str(came.message.id)})
+    told.extend(
         {
             "rule": reason.rule, "category": reason.category, "start": reason.start, "end": reason.end,
             "text": reason.text, "message_id": str(came.message.id),
         }
         for reason in came.decision.reasons
+        if not (turn.answer and reason.rule == UNRECOGNISED)
     )  # fmt: skip
+    return tuple(told)
 
 
 def _park(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
+from app.i18n.wording import UnsafeWords
 from app.intake.rules.conversation import Keywords
 from app.intake.rules.incoming import Reader
 from app.intake.rules.lexicon import Lexicon
@@ -38,6 +39,7 @@ class Rulebook:
     lexicon: Lexicon
     keywords: Keywords
     catalogues: Catalogues
+    unsafe_words: UnsafeWords
     floors: Mapping[str, Urgency]
     readers: Mapping[str, Reader]
     ways: tuple[Way, ...] = ()

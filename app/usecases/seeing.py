@@ -116,6 +116,26 @@ def see_intake(  # noqa: PLR0913 - the transaction and the time are two of them
     return found[:limit], len(found) > limit
 
 
+def see_arrival(uow: UnitOfWork, worker: Worker, arrival_id: UUID) -> bytes:
+    """What a carrier gave us, byte for byte. What belongs to no case is the coordinators' to read.
+
+    Raises: NotFound.
+    """
+    worker.must_be_allowed(Action.READ_INTAKE)
+    found = uow.intake.raw_of(arrival_id)
+    if found is None:
+        raise NotFound
+    raw, message_id = found
+    of_case = uow.intake.cases_of([message_id]) if message_id else {}
+    if not (
+        uow.cases.visible(of_case.values(), sight_of(worker))
+        or (not of_case and sight_of(worker).coordinates)
+    ):
+        raise NotFound
+    uow.audit.record(Deed("arrival.read", str(worker.id), arrival_id))
+    return raw
+
+
 def see_colleagues(uow: UnitOfWork, worker: Worker) -> list[Colleague]:
     """Whom this worker works with: their own organisation and the coordinators; coordinators, everyone."""
     worker.must_be_allowed(Action.READ_CASES)
@@ -215,6 +235,7 @@ __all__ = [
     "Wanted",
     "list_cases",
     "locked_case",
+    "see_arrival",
     "see_case",
     "see_colleagues",
     "see_intake",

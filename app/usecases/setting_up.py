@@ -105,8 +105,8 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
     worker_id = new_id(now)
     uow.identity.add_worker(
         NewWorker(
-            worker_id, wish.username, hash_password(wish.password, cheap=is_demo), wish.role, organisation, wish.name,
-            wish.phone, wish.languages, is_demo,
+            worker_id, wish.username, hash_password(wish.password, cheap=is_demo), wish.role, organisation,
+            wish.name, wish.phone, wish.languages, is_demo,
         ),
         now,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from app.kernel.language import Language, Script
 from app.kernel.phone import Phone
 from app.outbox.rules import (
     AUTOMATIC_AN_HOUR,
+    STAFF,
     Asked,
     Purpose,
     State,
@@ -25,6 +26,7 @@ from app.outbox.rules import (
 from app.outbox.store import Queued
 from app.usecases.unit_of_work import UnitOfWork
 
+UNSAFE_WORDS = "unsafe_words"
 _HOUR = timedelta(hours=1)
 _GATEWAY_SILENT_AFTER = timedelta(minutes=10)
 
@@ -67,12 +69,19 @@ def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
         repeats=lately >= AUTOMATIC_AN_HOUR and uow.outbox.only_said_since(words.to, body, now - _HOUR),
     )  # fmt: skip
     held = held_because(asked, uow.outbox.rule_for(words.to), now)
+    if not held and words.purpose not in STAFF and uow.rulebook.unsafe_words.lint(body):
+        # Somebody edited the catalogue or the list since the last `spean words check`.
+        held = UNSAFE_WORDS
     text = Queued(
         id=new_id(now), purpose=words.purpose, to=words.to, way=way, body=body, language=str(words.language),
         parts=parts(body), automatic=True, expires_at=expires_at(words.purpose, now), case_id=words.case_id,
         worker_id=words.worker_id, answers_id=words.answers_id, held_because=held,
     )  # fmt: skip
     uow.outbox.add(text, now)
+    if held == UNSAFE_WORDS:
+        uow.records.add_task(
+            kind="failed_message", case_id=words.case_id, subject_id=text.id, due_at=now + _HOUR, now=now
+        )
     state = State.HELD if held else State.QUEUED
     if words.case_id:
         uow.tell(

@@ -1,7 +1,5 @@
 """The `spean` command: help, the demo, workers, simulated texts, migrating, the audit chain, exports."""
 
-import csv
-import io
 import os
 import pty
 import stat
@@ -14,14 +12,14 @@ from uuid import UUID
 import click
 import pytest
 import typer
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.audit.tables import entries
 from app.cli.main import app
 from app.identity.rules import Role
 from app.store.migrations import downgrade, is_at_head
 from tests.command_line import CommandLine
-from tests.makers import KHMER_EXTENDED, KHMER_LOCKED_IN, KHMER_UNPAID, TONLE, Installation
+from tests.makers import KHMER_LOCKED_IN, TONLE, Installation
 
 PASSWORD = "correct horse\n"
 LEAF_COMMANDS = {
@@ -30,15 +28,8 @@ LEAF_COMMANDS = {
 }  # fmt: skip
 
 
-@pytest.fixture(name="spean")
-def _spean(here: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command on the installation `here`, in a folder without a `.env`."""
-    monkeypatch.chdir(tmp_path)
-    return CommandLine.of(here.application.settings)
-
-
 def commands() -> Iterator[tuple[str, click.Command]]:
-    def walk(name: str, command: Any) -> Iterator[tuple[str, click.Command]]:
+    def walk(name: str, command: Any) -> Iterator[tuple[str, click.Command]]:  # noqa: ANN401 - click has two kinds
         inside = getattr(command, "commands", None)
         if inside is None:
             yield name.strip(), command
@@ -65,7 +56,7 @@ def actions(here: Installation) -> list[str]:
 
 def test_every_command_and_group_explains_itself(spean: CommandLine) -> None:
     found = dict(commands())
-    assert LEAF_COMMANDS <= set(found)
+    assert set(found) >= LEAF_COMMANDS
     for name, command in found.items():
         said = spean.run(*name.split(), "--help")
         assert said.status == 0, name
@@ -83,8 +74,10 @@ def test_every_option_says_what_it_is_for() -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("words", [["nothing"], ["serve", "--port", "x"], ["serve", "--port", "70000"], ["audit", "x"],
-                                   ["simulate", "text"], ["worker", "add"], ["export", "--nothing"]])  # fmt: skip
+@pytest.mark.parametrize("words", [["nothing"], ["serve", "--port", "x"], ["serve", "--port", "70000"],
+                                   ["audit", "x"],
+                                   ["simulate", "text"], ["worker", "add"],
+                                   ["export", "--nothing"]])  # fmt: skip
 def test_wrong_usage_ends_with_two_and_says_how_it_is_right(spean: CommandLine, words: list[str]) -> None:
     said = spean.run(*words)
     assert said.status == 2
@@ -95,7 +88,9 @@ def test_wrong_usage_ends_with_two_and_says_how_it_is_right(spean: CommandLine, 
 # The demo.
 
 
-def test_the_demo_prints_who_can_sign_in_and_is_the_same_each_time(here: Installation, spean: CommandLine) -> None:
+def test_the_demo_prints_who_can_sign_in_and_is_the_same_each_time(
+    here: Installation, spean: CommandLine
+) -> None:
     first, second = spean.run("demo", "--json"), spean.run("demo", "--json")
     assert (first.status, first.err) == (0, "")
     assert first.out == second.out
@@ -108,7 +103,10 @@ def test_the_demo_prints_who_can_sign_in_and_is_the_same_each_time(here: Install
     for organisation in told["organisations"]:
         roles = sorted(one["role"] for one in told["sign_ins"] if one["organisation"] == organisation["code"])
         assert roles == ["caseworker", "caseworker", "duty_lead", "supervisor"]
-    assert [one["role"] for one in told["sign_ins"] if one["organisation"] is None] == ["coordinator", "admin"]
+    assert [one["role"] for one in told["sign_ins"] if one["organisation"] is None] == [
+        "coordinator",
+        "admin",
+    ]
     assert len({one["password"] for one in told["sign_ins"]}) == len(told["sign_ins"])
     assert all(signs_in(here, one["username"], one["password"]) for one in told["sign_ins"][:3])
 
@@ -141,7 +139,7 @@ def test_a_worker_who_was_added_signs_in(here: Installation, spean: CommandLine)
         worker = uow.identity.worker(worker_id)
         phones = uow.identity.phones([worker_id])
     assert worker is not None
-    assert (worker.role, worker.languages) == (Role.CASEWORKER, {"km", "th"})
+    assert (worker.role, worker.languages) == (Role.CASEWORKER, frozenset({"km", "th"}))
     assert phones[worker_id][0].e164 == "+85510000999"
     assert "worker.added" in actions(here)
 
@@ -215,7 +213,9 @@ def test_a_text_from_no_person_opens_no_case(spean: CommandLine) -> None:
 # Migrating, keys.
 
 
-def test_migrating_brings_the_newest_tables_and_repeats_safely(here: Installation, spean: CommandLine) -> None:
+def test_migrating_brings_the_newest_tables_and_repeats_safely(
+    here: Installation, spean: CommandLine
+) -> None:
     database = here.office.database
     downgrade(database, "base")
     for _ in range(2):
@@ -237,112 +237,12 @@ def test_keys_are_made_once_for_their_owner_alone(spean: CommandLine, tmp_path: 
     assert b'"production"' in made
 
 
-# The audit chain.
-
-
-def test_the_audit_chain_is_verified_for_people_and_programs(here: Installation, spean: CommandLine) -> None:
-    assert spean.run("audit", "verify", "--json").json == {"ok": True, "entries": 0, "break": None}
-    here.a_case()
-    count = len(actions(here))
-    assert spean.run("audit", "verify", "--json").json == {"ok": True, "entries": count, "break": None}
-    said = spean.run("audit", "verify")
-    assert (said.status, said.out) == (0, f"all {count} entries hold\n")
-
-
-def test_a_broken_audit_chain_ends_with_one_and_names_the_entry(here: Installation, spean: CommandLine) -> None:
-    here.a_case()
-    with here.office.database.write() as connection:
-        connection.execute(update(entries).where(entries.c.number == 2).values(actor="nobody"))
-    told = spean.run("audit", "verify", "--json")
-    assert (told.status, told.json) == (
-        1, {"ok": False, "entries": 1, "break": {"entry": 2, "problem": "edited"}},
-    )  # fmt: skip
-    said = spean.run("audit", "verify")
-    assert said.status == 1
-    assert "entry 2 was edited" in said.out
-
-
-def test_an_emptied_audit_chain_is_noticed_by_the_workers_who_were_added(
-    here: Installation, spean: CommandLine
-) -> None:
-    here.a_worker()
-    said = spean.run("audit", "verify", "--json")
-    assert (said.status, said.json["break"]) == (1, {"entry": 1, "problem": "cut"})
-
-
-# Exports.
-
-
-def cases_in(content: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
-
-
-def test_an_export_has_every_case_of_every_organisation_and_is_remembered_first(
-    here: Installation, spean: CommandLine
-) -> None:
-    texts = {"+66810000001": KHMER_UNPAID, "+66810000002": KHMER_LOCKED_IN, "+821012345678": KHMER_EXTENDED}
-    for sender, body in texts.items():
-        here.a_case(body, sender=sender)
-    said = spean.run("export", "--locale", "en")
-    assert (said.status, said.err) == (0, "")
-    assert said.out.startswith("\ufeff")
-    assert len(cases_in(said.out)) == 3
-    assert actions(here)[-1] == "export.started"
-    for sender in texts:
-        assert sender[1:] not in said.out
-
-
-def test_an_export_to_a_file_is_whole_and_its_owners_alone(
-    here: Installation, spean: CommandLine, tmp_path: Path
-) -> None:
-    here.a_case()
-    file = tmp_path / "cases.csv"
-    for _ in range(2):
-        said = spean.run("export", "--output", str(file))
-        assert (said.status, said.out, said.err) == (0, "", "")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
-    assert file.read_bytes().endswith(b"\r\n")
-    assert [path.name for path in tmp_path.iterdir() if path.suffix in {".csv", ".part"}] == ["cases.csv"]
-
-
-def test_an_export_takes_what_was_asked_for(here: Installation, spean: CommandLine) -> None:
-    here.a_case(KHMER_UNPAID, sender="+66810000001")
-    here.clock.forward(days=2)
-    here.a_case(KHMER_LOCKED_IN, sender="+66810000002")
-
-    def count(*words: str) -> int:
-        said = spean.run("export", *words)
-        assert said.status == 0, said.err
-        return len(cases_in(said.out))
-
-    assert count("--category", "unpaid_wages") == 1
-    assert count("--category", "unpaid_wages", "--category", "detention") == 2
-    assert count("--status", "closed") == 0
-    # The clock starts on 8 June at ten in the morning in Phnom Penh.
-    assert count("--from", "2026-06-08", "--to", "2026-06-08") == 1
-    assert count("--from", "2026-06-09") == 1
-    assert count("--to", "2026-06-10") == 2
-    assert count("--to", "2026-06-07") == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "status"),
-    [
-        (["--category", "nothing"], 2), (["--status", "nothing"], 2), (["--from", "yesterday"], 2),
-        (["--to", "9999-12-31"], 2), (["--locale", "fr"], 2), (["--output", "none/such/cases.csv"], 1),
-    ],
-)  # fmt: skip
-def test_an_export_that_cannot_be_is_refused_in_words(spean: CommandLine, words: list[str], status: int) -> None:
-    said = spean.run("export", *words)
-    assert (said.status, said.out) == (status, "")
-    assert said.err
-
-
 # A process of its own: what a terminal shows, and that no fault ends in a traceback.
 
 
-def test_long_work_shows_progress_on_a_terminal_and_none_in_a_pipe(spean: CommandLine, tmp_path: Path) -> None:
+def test_long_work_shows_progress_on_a_terminal_and_none_in_a_pipe(
+    spean: CommandLine, tmp_path: Path
+) -> None:
     for words in (["audit", "verify"], ["export", "--output", "cases.csv"]):
         ours, theirs = pty.openpty()
         process = spean.start(*words, folder=tmp_path, stderr=theirs, stdout=subprocess.PIPE)
@@ -394,7 +294,11 @@ def test_whatever_is_wrong_every_command_says_so_without_a_traceback(
 def test_a_fault_of_the_program_ends_in_words_too(spean: CommandLine, tmp_path: Path) -> None:
     broken = tmp_path / "sitecustomize.py"
     # A library breaks in a way that nobody foresaw, and quotes what it should not.
-    broken.write_text("import alembic.command\ndef upgrade(*_): raise ArithmeticError('012345678')\nalembic.command.upgrade = upgrade\n")
+    broken.write_text(
+        "import alembic.command\n"
+        "def upgrade(*_): raise ArithmeticError('012345678')\n"
+        "alembic.command.upgrade = upgrade\n"
+    )
     spean.environment["SPEAN_DATABASE_URL"] = f"sqlite:///{tmp_path / 'empty.db'}"
     path = f"{tmp_path}:{spean.whole_environment()['PYTHONPATH']}"
     said = spean.run_apart("migrate", folder=tmp_path, PYTHONPATH=path)

@@ -25,7 +25,8 @@ from tests.searching import Search, everything_kept, forms_of, spellings_of
 from tests.twilio_town import PUBLIC, Town, a_town
 
 PHONES: Final = {
-    "twilio": "+66812345671", "unsigned": "+66812345672", "cht": "+66812345673", "broken item": "+66812345674",
+    "twilio": "+66812345671", "unsigned": "+66812345672", "cht": "+66812345673",
+    "broken item": "+66812345674",
     "console": "+85512345675", "case": "+85512345676", "reporter": "+85512345677", "member": "+85512345678",
     "worker": "+85512345679", "opted out": "+66812345670", "nobody's": "+66898765432",
 }  # fmt: skip
@@ -63,20 +64,20 @@ class Stage:
     def here(self) -> Installation:
         return self.town.here
 
-    def ask(self, worker: Worker | None, method: str, path: str, json: Any = None, **options: Any) -> Any:
+    def ask(self, worker: Worker | None, method: str, path: str, json: Any = None, **options: Any) -> Any:  # noqa: ANN401 - JSON, or the client's own
         """A request through real HTTP; what is answered to it."""
         token = {"Authorization": f"Bearer {self.here.token(worker)}"} if worker else {}
         headers = token | options.pop("headers", {})
         answer = self.client.request(method, self.origin + path, json=json, headers=headers, **options)
         return self.kept(f"{method} {path.partition('?')[0]} {len(self.errors)}", answer)
 
-    def kept(self, name: str, answer: Any) -> Any:
+    def kept(self, name: str, answer: Any) -> Any:  # noqa: ANN401 - JSON, or the client's own
         if answer.status_code >= 400:
             told = "\n".join(f"{key}: {value}" for key, value in answer.headers.items())
             self.errors[name] = told.encode() + answer.content
         return answer
 
-    def good(self, worker: Worker, method: str, path: str, json: Any = None) -> Any:
+    def good(self, worker: Worker, method: str, path: str, json: Any = None) -> Any:  # noqa: ANN401 - JSON, or the client's own
         answer = self.ask(worker, method, path, json)
         assert answer.status_code < 300, (path, answer.text)
         return answer.json()
@@ -118,7 +119,8 @@ def carriers_bring_texts(stage: Stage) -> None:
     assert town.text(FLOWERS["twilio"], from_=PHONES["twilio"]).status == 200
     assert town.text(KHMER_UNPAID, from_=PHONES["opted out"]).status == 200
     unsigned = town.carrier.inbound_text(
-        f"{PUBLIC}/twilio/sms", to="+12025550123", from_=PHONES["unsigned"], body=FLOWERS["unsigned"], token="wrong",
+        f"{PUBLIC}/twilio/sms", to="+12025550123", from_=PHONES["unsigned"], body=FLOWERS["unsigned"],
+        token="wrong",
     )  # fmt: skip
     assert unsigned.status == 403
     stage.errors["unsigned text"] = unsigned.body.encode()
@@ -130,7 +132,9 @@ def carriers_bring_texts(stage: Stage) -> None:
         ) as phone:
             # People write their numbers as at home; the gateway's country says where that is.
             phone.receive_sms("0" + PHONES["cht"][3:], FLOWERS["cht"], 1_780_887_600_000)
-            phone.receive_raw({"id": str(uuid4()), "from": PHONES["broken item"], "content": {"x": FLOWERS["broken item"]}})
+            phone.receive_raw(
+                {"id": str(uuid4()), "from": PHONES["broken item"], "content": {"x": FLOWERS["broken item"]}}
+            )
             assert not phone.poll().failed
             here.receive()
             assert not phone.poll().failed
@@ -164,7 +168,8 @@ def workers_write(stage: Stage, worker: Worker, lead: Worker) -> str:
     reporter = {"name": NAMES["reporter"], "phone": "០១២ ៣៤៥ ៦៧៧", "sex": "female"}
     member = {"name": NAMES["member"], "phone": PHONES["member"]}
     body = {
-        "id": str(uuid4()), "categories": ["unpaid_wages"], "summary": FLOWERS["summary"], "phone": "012 345 676",
+        "id": str(uuid4()), "categories": ["unpaid_wages"], "summary": FLOWERS["summary"],
+        "phone": "012 345 676",
         "reporter": reporter, "members": [member],
     }  # fmt: skip
     case = stage.good(worker, "POST", "/v1/cases", body)
@@ -172,7 +177,12 @@ def workers_write(stage: Stage, worker: Worker, lead: Worker) -> str:
     stage.ask(worker, "POST", "/v1/cases", {**body, "summary": FLOWERS["refused"]})
     base = f"/v1/cases/{case['id']}"
     stage.good(worker, "POST", f"{base}/members", {"members": [{"name": NAMES["later member"]}]})
-    stage.good(worker, "PATCH", base, {"summary": FLOWERS["new summary"], "urgency": "U1", "reason": FLOWERS["urgency"]})
+    stage.good(
+        worker,
+        "PATCH",
+        base,
+        {"summary": FLOWERS["new summary"], "urgency": "U1", "reason": FLOWERS["urgency"]},
+    )
     stage.good(worker, "POST", f"{base}/accept", {})
     stage.good(worker, "POST", f"{base}/notes", {"id": str(uuid4()), "text": FLOWERS["note"]})
     stage.good(worker, "POST", f"{base}/notes", {"text": FLOWERS["hidden note"], "restricted": True})
@@ -187,7 +197,9 @@ def workers_write(stage: Stage, worker: Worker, lead: Worker) -> str:
     stage.good(lead, "POST", f"{base}/close", closing)
     stage.good(lead, "POST", f"{base}/reopen", {"reason": FLOWERS["reopen"]})
     timeline = stage.ask(lead, "GET", f"{base}/timeline").text
-    assert all(FLOWERS[name] in timeline for name in ("note", "attempt", "status", "decline", "close", "reopen"))
+    assert all(
+        FLOWERS[name] in timeline for name in ("note", "attempt", "status", "decline", "close", "reopen")
+    )
     return base
 
 
@@ -232,7 +244,10 @@ def things_break(stage: Stage, worker: Worker, base: str) -> None:
     with stage.without("note"):
         broken = stage.ask(worker, "POST", f"{base}/notes", {"text": FLOWERS["fault"]})
     with stage.without("person"):
-        body = {"summary": FLOWERS["fault"], "reporter": {"name": NAMES["refused"], "phone": PHONES["nobody's"]}}
+        body = {
+            "summary": FLOWERS["fault"],
+            "reporter": {"name": NAMES["refused"], "phone": PHONES["nobody's"]},
+        }
         unkept = stage.ask(worker, "POST", "/v1/cases", body)
     assert (broken.status_code, unkept.status_code) == (500, 500)
     with stage.without("message"):
@@ -250,7 +265,7 @@ def somebody_is_added(stage: Stage) -> None:
         "SPEAN_FILES_DIR": str(settings.files_dir),
     }  # fmt: skip
 
-    def run(*words: str) -> Any:
+    def run(*words: str) -> Any:  # noqa: ANN401 - JSON, or the client's own
         return CliRunner().invoke(command_line, list(words), input="a long password\n", env=environment)
 
     added = run(
@@ -260,7 +275,9 @@ def somebody_is_added(stage: Stage) -> None:
     assert added.exit_code == 0, added.output
     refused = run("worker", "add", PHONES["worker"], "--role", "coordinator", "--password-stdin")
     assert refused.exit_code == 1
-    twice = run("worker", "add", "dara", "--role", "coordinator", "--name", NAMES["worker"], "--password-stdin")
+    twice = run(
+        "worker", "add", "dara", "--role", "coordinator", "--name", NAMES["worker"], "--password-stdin"
+    )
     assert twice.exit_code == 1
     stage.errors["command line"] = refused.output.encode() + twice.output.encode()
     simulated = run("simulate", "text", "--from", PHONES["console"], FLOWERS["console"], "--json")

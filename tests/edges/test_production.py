@@ -1,7 +1,5 @@
 """Starting: a fresh folder, a production that refuses what is unsafe, and a doctor who names each fault."""
 
-import os
-import re
 import shlex
 import shutil
 import signal
@@ -9,10 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,8 @@ import pytest
 from sqlalchemy import text
 
 from app.cli.demo import prepare
-from app.crypto.keyring import KeyRing
-from app.identity.rules import Role
 from app.store.database import Database
-from app.store.migrations import downgrade
-from app.workers.loops import heartbeat_name
-from tests.command_line import CommandLine, Said
+from tests.command_line import CommandLine, doctors
 from tests.conftest import ENGINE
 from tests.makers import ROOT, TONLE, Installation
 from tests.peers import web_client
@@ -36,47 +29,9 @@ LETTERS = "សុភាពចន្ថា"
 PHONE = "+85512345678"
 
 
-@pytest.fixture(name="spean")
-def _spean(here: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
-    """The command on the installation `here`, in a folder without a `.env`."""
-    monkeypatch.chdir(tmp_path)
-    spean = CommandLine.of(here.application.settings)
-    # Its usual port is taken, so that a server that should have been refused does not serve for ever.
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        spean.environment["SPEAN_PORT"] = str(taken.getsockname()[1])
-        yield spean
-
-
-@pytest.fixture(name="production")
-def _production(spean: CommandLine, tmp_path: Path) -> CommandLine:
-    """The command as in production, with nothing wrong."""
-    keys = tmp_path / "production-keys.json"
-    KeyRing.fresh(made_for="production").save(keys)
-    spean.environment |= {
-        "SPEAN_ENVIRONMENT": "production", "SPEAN_KEYS_FILE": str(keys),
-        "SPEAN_PUBLIC_BASE_URL": "https://hotline.example", "SPEAN_GATEWAY_DEMO_KH_SECRET": "a secret",
-    }  # fmt: skip
-    return spean
-
-
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as door:
         return int(door.getsockname()[1])
-
-
-def wrong(said: Said) -> dict[str, str]:
-    """What the doctor found wrong, by name; several findings of one name are joined."""
-    found: dict[str, str] = {}
-    for check in said.json["checks"]:
-        if not check["ok"]:
-            found[check["name"]] = f"{found.get(check['name'], '')}\n{check['finding']}".strip()
-    assert said.json["ok"] == (not found)
-    assert said.status == (1 if found else 0)
-    return found
-
-
-def doctors(spean: CommandLine) -> dict[str, str]:
-    return wrong(spean.run("doctor", "--json"))
 
 
 # Production refuses.
@@ -84,7 +39,10 @@ def doctors(spean: CommandLine) -> dict[str, str]:
 
 def test_production_names_each_fault_at_once(here: Installation, spean: CommandLine) -> None:
     prepare(here.application)  # demo keys, demo workers
-    spean.environment |= {"SPEAN_ENVIRONMENT": "production", "SPEAN_PUBLIC_BASE_URL": "http://hotline.example"}
+    spean.environment |= {
+        "SPEAN_ENVIRONMENT": "production",
+        "SPEAN_PUBLIC_BASE_URL": "http://hotline.example",
+    }
     for command in ("serve", "work"):
         said = spean.run(command)
         assert (said.status, said.out) == (1, "")
@@ -140,7 +98,9 @@ def serving(spean: CommandLine, folder: Path, *words: str) -> Iterator["Serving"
     port = free_port()
     out, err = folder / "out.txt", folder / "err.txt"
     with out.open("w") as standard, err.open("w") as errors, web_client(20) as client:
-        process = spean.start("serve", "--port", str(port), *words, folder=folder, stdout=standard, stderr=errors)
+        process = spean.start(
+            "serve", "--port", str(port), *words, folder=folder, stdout=standard, stderr=errors
+        )
         try:
             yield Serving(process, f"http://127.0.0.1:{port}", out, err, client)
         finally:
@@ -200,7 +160,9 @@ def test_nobody_on_duty_keeps_nothing_from_starting(production: CommandLine, tmp
             time.sleep(0.1)
 
 
-def test_the_worker_alone_makes_the_service_ready_and_stops_when_told(spean: CommandLine, tmp_path: Path) -> None:
+def test_the_worker_alone_makes_the_service_ready_and_stops_when_told(
+    spean: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "worker").mkdir()
     with serving(spean, tmp_path) as server, (tmp_path / "worker" / "err.txt").open("w") as errors:
         worker = spean.start("work", folder=tmp_path / "worker", stderr=errors)
@@ -227,7 +189,9 @@ def test_a_fresh_folder_serves_within_seconds_and_what_it_prints_works(tmp_path:
         assert server.origin in printed
         for sign_in in ("tonle.case1", "lotus.supervisor", "coordinator", "admin"):
             assert sign_in in printed
-        commands = [line.strip() for line in printed.partition("Try")[2].splitlines() if line.startswith("  ")]
+        commands = [
+            line.strip() for line in printed.partition("Try")[2].splitlines() if line.startswith("  ")
+        ]
         assert len(commands) == 2
         simulated, signed_in = (as_printed(command, spean, tmp_path) for command in commands)
         assert "U1" in simulated
@@ -237,11 +201,13 @@ def test_a_fresh_folder_serves_within_seconds_and_what_it_prints_works(tmp_path:
         assert taken.status == 1
         assert "cannot listen" in taken.err
         nothing_of_a_fault_is_told(server, spean, tmp_path)
-    assert sorted(path.name for path in (tmp_path / "var").iterdir() if "spean" not in path.name) == ["keys.json"]
+    made = {path.name for path in (tmp_path / "var").iterdir()}
+    assert {"keys.json", "spean.db"} <= made
     with serving(spean, tmp_path) as server:
         server.when_ready()
-        again = server.out.read_text().partition("Try")[2].splitlines()
-        assert [command for command in again if "curl" in command][0].split("-d")[1:] == commands[1].split("-d")[1:]
+        again = next(line for line in server.out.read_text().splitlines() if "curl" in line)
+        # Another port, the same name and password.
+        assert again.split("-d")[1:] == commands[1].split("-d")[1:]
 
 
 def as_printed(command: str, spean: CommandLine, folder: Path) -> str:
@@ -278,7 +244,10 @@ def nothing_of_a_fault_is_told(server: Serving, spean: CommandLine, folder: Path
     logged = server.err.read_text()
     assert '"error": "OperationalError"' in logged
     assert "Traceback" not in logged
-    assert Search([LETTERS, *spellings_of(PHONE)]).found_in({"log": logged.encode(), "answer": answer.content}) == []
+    assert (
+        Search([LETTERS, *spellings_of(PHONE)]).found_in({"log": logged.encode(), "answer": answer.content})
+        == []
+    )
 
 
 # The `.env` file.
@@ -290,7 +259,12 @@ def test_an_env_file_is_read_and_the_environment_goes_before_it(
     monkeypatch.chdir(tmp_path)
     settings = CommandLine.of(here.application.settings).environment
     lines = [f"{name}={value}" for name, value in settings.items() if name != "SPEAN_ENVIRONMENT"]
-    lines += ["SPEAN_ENVIRONMENT=production", "SPEAN_GATEWAY_DEMO_TH_SECRET=from the file", "SPEAN_PORT=", "OTHER=1"]
+    lines += [
+        "SPEAN_ENVIRONMENT=production",
+        "SPEAN_GATEWAY_DEMO_TH_SECRET=from the file",
+        "SPEAN_PORT=",
+        "OTHER=1",
+    ]
     (tmp_path / ".env").write_text("\n".join(lines))
     spean = CommandLine()
     found = {check["name"]: check for check in spean.run("doctor", "--json").json["checks"]}
@@ -301,152 +275,3 @@ def test_an_env_file_is_read_and_the_environment_goes_before_it(
     assert spean.run("demo", "--json").status == 0
     told = {one["name"]: one["secret"] for one in spean.run("demo", "--json").json["gateways"]}
     assert told["demo-th"] == "from the file"
-
-
-# The doctor.
-
-
-def beat(here: Installation, age: timedelta = timedelta(0)) -> None:
-    """The worker's loops were seen."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - the doctor's clock is the machine's
-
-    now = datetime.now(UTC) - age
-    with here.office.work(now) as uow:
-        for loop in here.application.worker().loops:
-            uow.heartbeats.beat(heartbeat_name(loop.name), now)
-
-
-def test_the_doctor_is_content_with_a_demo_that_runs(here: Installation, spean: CommandLine) -> None:
-    here.a_worker()
-    beat(here)
-    assert doctors(spean) == {}
-    said = spean.run("doctor")
-    assert said.status == 0
-    assert "WRONG" not in said.out
-
-
-def test_the_doctor_names_what_does_not_run(here: Installation, spean: CommandLine) -> None:
-    here.a_case()  # years ago, by the machine's clock or in the future: its timers decide
-    found = doctors(spean)
-    assert "worker:reception" in found["worker"]
-    assert found["caseworkers"] == "nobody is on duty"
-    beat(here, timedelta(minutes=5))
-    assert "worker:timers" in doctors(spean)["worker"]
-
-
-def test_the_doctor_names_late_timers(here: Installation, spean: CommandLine) -> None:
-    here.clock.set(here.clock.now().replace(year=2020))
-    here.a_case()
-    assert "late" in doctors(spean)["timers"]
-
-
-def test_the_doctor_names_keys_that_others_may_read(here: Installation, spean: CommandLine) -> None:
-    here.application.settings.keys_file.chmod(0o644)
-    assert "chmod 600" in doctors(spean)["keys"]
-
-
-def test_the_doctor_names_a_missing_key_file_in_production(production: CommandLine) -> None:
-    production.environment["SPEAN_KEYS_FILE"] = "nowhere.json"
-    found = doctors(production)
-    assert "there is no key file at nowhere.json" in found["keys"]
-    assert "spean keys create" in found["keys"]
-
-
-def test_the_doctor_names_a_database_that_is_not_migrated_or_not_there(
-    here: Installation, spean: CommandLine, tmp_path: Path
-) -> None:
-    downgrade(here.office.database, "base")
-    assert "spean migrate" in doctors(spean)["tables"]
-    absent = tmp_path / "absent.db"
-    spean.environment["SPEAN_DATABASE_URL"] = f"sqlite:///{absent}"
-    assert "spean migrate" in doctors(spean)["database"]
-    assert not absent.exists()
-
-
-def test_the_doctor_names_file_line_and_field_of_a_mistake_in_the_configuration(
-    spean: CommandLine, tmp_path: Path
-) -> None:
-    config = tmp_path / "config"
-    shutil.copytree(ROOT / "config", config)
-    file = config / "organisations.yaml"
-    file.write_text(file.read_text("utf-8").replace("capacity: ", "capacity: many", 1), "utf-8")
-    spean.environment["SPEAN_CONFIG_DIR"] = str(config)
-    finding = doctors(spean)["configuration"]
-    assert re.search(r"organisations\.yaml, line \d+, organisations\[1\]\.capacity", finding)
-    serve = spean.run("serve")
-    assert serve.status == 1
-    assert finding in serve.err
-
-
-def test_the_doctor_names_catalogues_that_disagree(spean: CommandLine, tmp_path: Path) -> None:
-    locales = tmp_path / "locales"
-    shutil.copytree(ROOT / "locales", locales)
-    file = locales / "km" / "LC_MESSAGES" / "spean.po"
-    whole = file.read_text("utf-8")
-    file.write_text(whole.replace('msgstr "', 'msgstr "{kode} ', 2), "utf-8")
-    spean.environment["SPEAN_LOCALES_DIR"] = str(locales)
-    assert doctors(spean)["catalogues"]
-
-
-def test_the_doctor_names_a_slip_in_the_name_of_a_setting(spean: CommandLine) -> None:
-    spean.environment["SPEAN_DATBASE_URL"] = "sqlite:///x"
-    assert "SPEAN_DATBASE_URL" in doctors(spean)["settings"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PORT", "0"), ("PORT", "x"), ("ENVIRONMENT", "test"), ("PUBLIC_BASE_URL", "hotline.example"),
-        ("TWILIO_SMS_NUMBERS", "+12025550123, 012"), ("MISSED_CALL_NUMBERS", "x"), ("CALLBACK_AFTER", "soon"),
-        ("CALLBACK_EVERY", "1bd"), ("CALLBACK_PER_DAY", "-1"), ("CALLBACK_COUNTRIES", "KH,XX"),
-        ("CALLBACK_RETRIES", "15m,never"), ("DATABASE_URL", "mysql://u:geheim@h/d"), ("TOKEN_MINUTES", "0"),
-    ],
-)  # fmt: skip
-def test_the_doctor_names_a_setting_that_cannot_be_and_repeats_no_value(
-    spean: CommandLine, name: str, value: str
-) -> None:
-    spean.environment[f"SPEAN_{name}"] = value
-    found = doctors(spean)
-    assert found["settings"].startswith(f"SPEAN_{name}: ")
-    assert "geheim" not in found["settings"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_the_doctor_names_a_folder_for_files_that_others_own(spean: CommandLine, tmp_path: Path) -> None:
-    folder = tmp_path / "files"
-    folder.mkdir(mode=0o500)
-    spean.environment["SPEAN_FILES_DIR"] = str(folder)
-    assert "cannot be written to" in doctors(spean)["files_dir"]
-
-
-def test_the_doctor_names_a_folder_for_files_that_is_none(spean: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for place in ("file", "file/deeper"):
-        spean.environment["SPEAN_FILES_DIR"] = str(tmp_path / place)
-        assert "cannot be written to" in doctors(spean)["files_dir"]
-
-
-def test_the_doctor_changes_nothing(spean: CommandLine, tmp_path: Path) -> None:
-    folder = tmp_path / "elsewhere"
-    spean.environment |= {
-        "SPEAN_DATABASE_URL": f"sqlite:///{folder / 'spean.db'}", "SPEAN_KEYS_FILE": str(folder / "keys.json"),
-        "SPEAN_FILES_DIR": str(folder / "files"),
-    }  # fmt: skip
-    doctors(spean)
-    assert not folder.exists()
-
-
-def test_the_doctor_names_an_audit_chain_whose_end_was_touched(here: Installation, spean: CommandLine) -> None:
-    here.a_worker()
-    here.a_case()
-    beat(here)
-    with here.office.database.write() as connection:
-        connection.execute(text("UPDATE audit_head SET number = number - 1"))
-    assert "spean audit verify" in doctors(spean)["audit"]
-
-
-def test_an_admin_alone_is_nobody_on_duty(
-    here: Installation, spean: CommandLine, install: Callable[..., Installation]
-) -> None:
-    here.a_worker(Role.ADMIN)
-    assert doctors(spean)["caseworkers"] == "nobody is on duty"

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -19,6 +19,7 @@ from tests.conftest import ENGINE
 from tests.makers import KHMER_UNPAID, Installation
 
 LENGTH = 6
+SOMETHING = UUID("0193a8f2-7c1d-7e3a-9d0a-000000000000")
 CASE = UUID("0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a77")
 
 
@@ -34,14 +35,14 @@ def checked(office: Office) -> tuple[int, Break | None]:
         return AuditStore(connection, office.vault).first_break()
 
 
-def tamper(office: Office, *statements: Any) -> None:
+def tamper(office: Office, *statements: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own, or JSON
     """As somebody would who has the database, but not the keys."""
     with office.database.write() as connection:
         for statement in statements:
             connection.execute(statement)
 
 
-def row(office: Office, number: int) -> Any:
+def row(office: Office, number: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own, or JSON
     with office.database.read() as connection:
         return connection.execute(select(entries).where(entries.c.number == number)).one()
 
@@ -79,7 +80,7 @@ def test_what_a_code_covers_is_fixed_for_ever() -> None:
         {"at": datetime(2026, 6, 8, 3, 0, 2, tzinfo=UTC)},
         {"actor": "somebody else"},
         {"action": "a.nothing"},
-        {"subject": uuid4()},
+        {"subject": SOMETHING},
         {"subject": None},
         {"details": {"b": [1, "ខ"], "a": None}},
         {"details": {}},
@@ -89,13 +90,16 @@ def test_what_a_code_covers_is_fixed_for_ever() -> None:
         {"code": bytes(32)},
         {"code": b""},
     ],
-    ids=lambda changed: "-".join(changed),
+    ids="-".join,
 )
 @pytest.mark.parametrize("number", [1, 3, LENGTH])
 def test_an_entry_that_was_edited_is_named(chain: Installation, changed: dict[str, Any], number: int) -> None:
     if changed.get("previous") == bytes(32) and number == 1:
         changed = {"previous": bytes([1]) * 32}
-    values = {name: text("'null'") if value is None and name == "details" else value for name, value in changed.items()}
+    values = {
+        name: text("'null'") if value is None and name == "details" else value
+        for name, value in changed.items()
+    }
     tamper(chain.office, update(entries).where(entries.c.number == number).values(**values))
     held, broken = checked(chain.office)
     assert broken is not None
@@ -106,7 +110,8 @@ def test_an_entry_that_was_edited_is_named(chain: Installation, changed: dict[st
 @pytest.mark.parametrize(
     "changed",
     ["at = 'yesterday'", "at = 5", "details = '{'", "details = 7", "details = x'ff'",
-     "details = CAST(x'ff' AS TEXT)", "actor = CAST(x'ff' AS TEXT)", "subject = CAST(x'ff' AS TEXT)", "subject = 'zz'",
+     "details = CAST(x'ff' AS TEXT)", "actor = CAST(x'ff' AS TEXT)", "subject = CAST(x'ff' AS TEXT)",
+     "subject = 'zz'",
      "subject = x'00'", "code = 'text'", "previous = 'text'", "actor = x'00ff'", "action = 9", "actor = 1.5"],
 )  # fmt: skip
 def test_a_cell_that_holds_rubbish_is_named_and_stops_nobody(chain: Installation, changed: str) -> None:
@@ -130,7 +135,7 @@ def test_all_entries_removed_is_a_cut_at_the_first(chain: Installation) -> None:
 
 
 def test_entries_that_changed_places_are_named(chain: Installation) -> None:
-    def moved(a: int, b: int) -> Any:
+    def moved(a: int, b: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own, or JSON
         return update(entries).where(entries.c.number == a).values(number=b)
 
     tamper(chain.office, moved(2, 99), moved(5, 2), moved(99, 5))
@@ -213,7 +218,9 @@ def test_a_touched_note_of_the_end_is_named(chain: Installation, gone: str) -> N
 
 def test_other_keys_name_the_first_entry(chain: Installation, install: Callable[..., Installation]) -> None:
     file = chain.application.settings.keys_file
-    stranger = install(database_url=chain.application.settings.database_url, keys_file=file.with_name("other"))
+    stranger = install(
+        database_url=chain.application.settings.database_url, keys_file=file.with_name("other")
+    )
     assert checked(stranger.office) == (0, Break(1, "edited"))
     with stranger.office.look() as uow:
         assert not uow.audit.fits_keys()
@@ -233,10 +240,14 @@ def test_a_transaction_that_is_undone_leaves_no_entry(chain: Installation) -> No
     class Undone(Exception):
         pass
 
-    with pytest.raises(Undone), chain.office.work(chain.clock.now()) as uow:
-        uow.audit.record(Deed("never", "nobody"))
-        uow.flush(chain.clock.now())
-        raise Undone
+    def fail() -> None:
+        with chain.office.work(chain.clock.now()) as uow:
+            uow.audit.record(Deed("never", "nobody"))
+            uow.flush(chain.clock.now())
+            raise Undone
+
+    with pytest.raises(Undone):
+        fail()
     assert checked(chain.office) == (LENGTH, None)
 
 
@@ -282,7 +293,7 @@ def test_every_change_and_every_look_at_a_cases_details_is_an_entry(here: Instal
             asked = select(entries.c.action).where(entries.c.actor == str(worker.id))
             return list(connection.execute(asked.order_by(entries.c.number)).scalars())
 
-    def ask(method: str, path: str, json: Any = None) -> None:
+    def ask(method: str, path: str, json: Any = None) -> None:  # noqa: ANN401 - SQLAlchemy's own, or JSON
         response = here.ask(worker, method, f"/v1/cases/{case_id}{path}", json)
         assert response.status_code < 300, response.text
 

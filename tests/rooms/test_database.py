@@ -69,9 +69,14 @@ def test_a_lock_is_free_again_after_an_error() -> None:
 def test_what_was_written_is_there_and_what_failed_is_not(database: Database) -> None:
     with database.write() as connection:
         beat(connection, "kept")
-    with pytest.raises(RuntimeError), database.write() as connection:
-        beat(connection, "lost")
-        raise RuntimeError
+
+    def fail() -> None:
+        with database.write() as connection:
+            beat(connection, "lost")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with database.read() as connection:
         assert names(connection) == ["kept"]
 
@@ -155,20 +160,23 @@ def test_a_time_comes_back_aware_and_in_utc_whatever_zone_it_was_given_in(databa
 
 
 def test_a_time_without_a_zone_is_refused(database: Database) -> None:
-    with pytest.raises(Exception, match="(?i)naive|timezone|aware"), database.write() as connection:  # noqa: PT011 - kind differs by engine
+    with pytest.raises(Exception, match=r"(?i)naive|timezone|aware"), database.write() as connection:
         beat(connection, "naive", NOW.replace(tzinfo=None))
 
 
 def test_ids_json_and_bytes_mean_the_same_on_either_engine(database: Database) -> None:
     row = {
         "number": 1, "at": NOW, "actor": "ក", "action": "x", "subject": uuid4(),
-        "details": {"ខ": [1, 2.5, None, True, "គ\n\"'"], "nested": {"a": {}}}, "previous": bytes(range(256)), "code": b"",
+        "details": {"ខ": [1, 2.5, None, True, "គ\n\"'"], "nested": {"a": {}}}, "previous": bytes(range(256)),
+        "code": b"",
     }  # fmt: skip
     with database.write() as connection:
         connection.execute(insert(entries).values(row))
     with database.read() as connection:
         kept = connection.execute(select(entries)).one()._asdict()
-        found = connection.execute(select(entries.c.number).where(entries.c.subject == row["subject"])).scalar_one()
+        found = connection.execute(
+            select(entries.c.number).where(entries.c.subject == row["subject"])
+        ).scalar_one()
     assert {**kept, "previous": bytes(kept["previous"]), "code": bytes(kept["code"])} == row
     assert found == 1
 
@@ -213,10 +221,11 @@ def test_a_row_that_points_at_nothing_is_refused(database: Database) -> None:
 
 
 def test_an_error_never_quotes_what_a_statement_was_given(database: Database) -> None:
-    secret = "+85512345678 សុខា"  # noqa: S105 - what must not show
+    secret = "+85512345678 សុខា"
+    with database.write() as connection:
+        beat(connection, secret)
     with pytest.raises(DBAPIError) as refused, database.write() as connection:
-        for _ in range(2):
-            connection.execute(insert(heartbeats).values(name=secret, seen_at=NOW))
+        connection.execute(insert(heartbeats).values(name=secret, seen_at=NOW))
     # The driver's own words are another matter: they never leave the process (see the log's form).
     assert secret not in str(refused.value).replace(str(refused.value.orig), "")
 

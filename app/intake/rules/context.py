@@ -12,18 +12,25 @@ _HAPPENED: Final = frozenset({"already", "force", "how_long", "told_time", "happ
 _OWN: Final = frozenset({"i", "we", "kin"})
 # Words that place it in time: yesterday, every day, for three months.
 _IN_TIME: Final = frozenset({"happened", "told_time"})
+# "What if they kill me" is no question about the law.
+_DEADLY: Final = frozenset({"kill", "threat"})
+_SENDER: Final = frozenset({"i", "we"})
 _GENERAL: Final = "general_"
 _OPENS: Final = frozenset({"ask_open"})
 _FRAMES: Final = frozenset({"asked"})
 _IF_FRAMES: Final = frozenset({"asked_if"})
 _SAID: Final = frozenset({"say", "threat"})
 _SETTLED: Final = frozenset({"settled"})
-_OVER: Final = frozenset({"resolved_word", "settled"})
+_HELPED: Final = frozenset({"thanked"})
+_OVER: Final = frozenset({"resolved_word", "settled", "thanked"})
 _THANKED: Final = frozenset({"thanks"})
 # Whoever still asks for something is not at the end of it.
 _ASKS_STILL: Final = frozenset({"help", "problem_word", "urgent", "call_me", "search", "help_still"})
 _TURNS: Final = frozenset({"but"})
 _STOP: Final = re.compile(r"[.!?]")
+_STOP_OR_COMMA: Final = re.compile(r"[.,;!?]")
+_PAUSE: Final = re.compile(r"[ .,;!?]")  # Khmer parts clauses, not words, by blanks
+_KHMER: Final = "\u1780"
 _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 
 Span = tuple[int, int]
@@ -42,22 +49,22 @@ def standing(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     the text tells before or after the question stands.
     """
     asked = _asked(index, loose)
-    over = _hits(index, _SETTLED)
-    ended = _ended(index)
+    over = _over(index, loose)
+    ended = _ended(index, over)
     if not asked and not over and ended is None:
         return list(matches)
     return [
         match
         for match in matches
         if not any(start < match.end <= end for start, end in asked)
-        and not any(hit.start <= match.start and match.end <= hit.end for hit in over)
+        and not any(start <= match.start and match.end <= end for start, end in over)
         and not (ended is not None and match.end <= ended)
     ]
 
 
 def _asked(index: Index, loose: str) -> list[Span]:
     """Stretches of the key that only ask; none where the text says when it happened."""
-    if index.has(_IN_TIME):
+    if index.has(_IN_TIME) or (index.has(_DEADLY) and index.has(_SENDER)):
         return []
     spans = [(hit.start, hit.end) for hit in _hits(index, _FRAMES)]
     for hit in _hits(index, _OPENS):
@@ -73,11 +80,22 @@ def _asked(index: Index, loose: str) -> list[Span]:
     return spans
 
 
-def _ended(index: Index) -> int | None:
+def _over(index: Index, loose: str) -> list[Span]:
+    """Stretches that tell of something past: `out of prison`, `thanks for helping my mother …`."""
+    spans = [(hit.start, hit.end) for hit in _hits(index, _SETTLED)]
+    for hit in _hits(index, _HELPED):
+        stop = (_PAUSE if loose[hit.end - 1] >= _KHMER else _STOP_OR_COMMA).search(loose, hit.end)
+        spans.append((hit.start, stop.start() if stop else len(loose)))
+    return spans
+
+
+def _ended(index: Index, past: list[Span]) -> int | None:
     """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so."""
     denials = index.denials()
     over = [hit for hit in _hits(index, _OVER) if hit.start not in denials]
-    if not over or not index.has(_THANKED) or index.has(_ASKS_STILL):
+    if not over or not index.has(_THANKED):
+        return None
+    if any(not any(start <= hit.start < end for start, end in past) for hit in _hits(index, _ASKS_STILL)):
         return None
     last = max(hit.end for hit in over)
     turns = any(hit.start >= last for hit in _hits(index, _TURNS))

@@ -1,5 +1,6 @@
 """What a text answers and what is asked next: at most three short questions, one at a time."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from enum import StrEnum, auto
 from typing import Final
 
 from app.intake.rules.folding import fold
+from app.intake.rules.scanning import looks_legacy
 from app.intake.rules.triage import Decision
 from app.kernel.language import Language
 from app.kernel.urgency import Urgency
@@ -17,13 +19,14 @@ STILL_TELLING: Final = timedelta(minutes=2)
 
 
 class Question(StrEnum):
-    """What we may ask. `language` is asked only of who wants another language, and counts for nothing."""
+    """What we may ask of a person. The last two are asked in between, and count for nothing."""
 
     PROBLEM = "problem"
     SAFE_NOW = "safe_now"
     MAY_CALL = "may_call"
     WHEN = "when"
-    LANGUAGE = "language"
+    LANGUAGE = "language"  # of who wants another language
+    WRITE_AGAIN = "write_again"  # of who wrote letters that nobody can read
 
 
 ASKED_WITH: Final[Mapping[Question, str]] = {
@@ -32,8 +35,11 @@ ASKED_WITH: Final[Mapping[Question, str]] = {
     Question.MAY_CALL: "sms.ask_may_call",
     Question.WHEN: "sms.ask_when",
     Question.LANGUAGE: "sms.language_menu",
+    Question.WRITE_AGAIN: "sms.unreadable",
 }
-_ORDER: Final = (Question.PROBLEM, Question.SAFE_NOW, Question.MAY_CALL, Question.WHEN)
+_IN_BETWEEN: Final = frozenset({Question.LANGUAGE, Question.WRITE_AGAIN})
+# `when` is missing: it is asked of nobody but who has just said that we may call.
+TAKEN_UP_WITH: Final = (Question.PROBLEM, Question.SAFE_NOW, Question.MAY_CALL)
 # The order of `sms.menu`; six is "something else" and leaves the case to a human.
 _MENU: Final = {
     1: "detention",
@@ -44,7 +50,8 @@ _MENU: Final = {
 }
 _MENU_LAST: Final = 6
 _LANGUAGES: Final = {1: Language.KM, 2: Language.EN}
-_YES, _NO = 1, 2
+_YES, _NO = "1", "2"
+_WITH_CODE: Final = re.compile(r"(?P<word>[^0-9]+?)[\s:.#-]*(?P<code>[0-9][0-9\s-]*)")
 
 
 class Wish(StrEnum):
@@ -80,13 +87,15 @@ class Keywords:
 class Talk:
     """How far the questions have come: which is open, and which have been asked, that one included.
 
-    Whoever writes again within two minutes of a question goes on with their story, or sends the next
-    piece of a long text, before they have read it: only a digit or a yes or no answers it then.
+    Whoever writes again within two minutes of a question goes on with their story before they have
+    read it: only a digit or a yes or no answers it then. What reached us before we asked answers
+    nothing at all, such as the second "1" of somebody who waited too long for an answer to the first.
     """
 
     open: Question | None = None
     asked: tuple[Question, ...] = ()
     asked_just_now: bool = False
+    asked_later: bool = False  # than the text at hand came
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +114,41 @@ class Turn:
     continues: bool = True
 
 
-def first_question(*, known: bool) -> Question:
-    """What is asked first: what happened, unless that is known."""
-    return Question.SAFE_NOW if known else Question.PROBLEM
+def next_question(talk: Talk, *, known: bool) -> Question | None:
+    """What to ask when the talk begins or is taken up again: the open question, else the first not asked.
 
-
-def next_question(talk: Talk, known: bool) -> Question | None:  # noqa: FBT001 - reads as "known or not"
-    """What to ask when the talk is taken up again: the open question, else the first not asked yet."""
-    if talk.open is not None and talk.open is not Question.LANGUAGE:
+    `known` says that nobody needs to ask what happened.
+    """
+    if talk.open is not None and talk.open not in _IN_BETWEEN:
         return talk.open
     if len(talk.asked) >= MOST_QUESTIONS:
         return None
-    order = _ORDER[1:] if known else _ORDER
+    order = TAKEN_UP_WITH[1:] if known else TAKEN_UP_WITH
     return next((question for question in order if question not in talk.asked), None)
 
 
-def take_turn(body: str, decision: Decision, talk: Talk, keywords: Keywords) -> Turn:
-    """What the text means, given what the person was asked last."""
+def having_asked(talk: Talk, question: Question | None) -> Talk:
+    """The talk with this question open; None where there is nothing to ask any more.
+
+    What was open when something else was asked in between is as if it had not been asked, and comes
+    again. A question said again in another language counts once.
+    """
+    if question in _IN_BETWEEN:
+        return Talk(question, tuple(before for before in talk.asked if before is not talk.open))
+    new = question is not None and question not in talk.asked
+    return Talk(question, (*talk.asked, question) if new and question else talk.asked)
+
+
+def take_turn(body: str, decision: Decision, talk: Talk, keywords: Keywords, *, known: bool = False) -> Turn:
+    """What the text means, given what the person was asked last. `known` is as in `next_question`."""
+    told = Turn(decision.categories, decision.urgency, continues=False)
+    if talk.asked_later or looks_legacy(body) or wish_in(body, keywords):
+        return told
     match talk.open:
-        case None:
-            return Turn(decision.categories, decision.urgency, continues=False)
+        case None | Question.WRITE_AGAIN:
+            return told
         case Question.PROBLEM:
-            return _told(body, decision, talk)
+            return _told(body, decision, talk, known=known)
         case Question.LANGUAGE:
             language = _LANGUAGES.get(digit(body, len(_LANGUAGES)) or 0)
             return Turn(
@@ -136,17 +158,35 @@ def take_turn(body: str, decision: Decision, talk: Talk, keywords: Keywords) -> 
             return _said(body, decision, talk, keywords)
 
 
+def is_reply(body: str, talk: Talk, keywords: Keywords) -> bool:
+    """Whether the text is nothing but a digit, a yes or a no to the open question."""
+    if talk.asked_later:
+        return False
+    match talk.open:
+        case Question.PROBLEM:
+            return digit(body, _MENU_LAST) is not None
+        case Question.LANGUAGE:
+            return digit(body, len(_LANGUAGES)) is not None
+        case Question.SAFE_NOW | Question.MAY_CALL:
+            return yes_or_no(body, keywords) is not Answered.WORDS
+        case _:
+            return False
+
+
 def wish_in(body: str, keywords: Keywords) -> Wish | None:
     """The wish that the text consists of. A sentence with such a word in it is a report, not a wish."""
     return keywords.wishes.get(single_word(body))
 
 
 def status_code_in(body: str, keywords: Keywords) -> str | None:
-    """What stands behind the word for status, if the text begins with it: a case code, perhaps."""
-    word, _, rest = fold(body).strip().partition(" ")
-    if keywords.wishes.get(single_word(word)) is not Wish.STATUS:
+    """What stands behind the word for status, if the text is that word and figures: a case code, perhaps.
+
+    Khmer needs no blank between them.
+    """
+    found = _WITH_CODE.fullmatch(fold(body).strip(" .!?"))
+    if found is None or keywords.wishes.get(single_word(found["word"])) is not Wish.STATUS:
         return None
-    return rest.strip() or None
+    return found["code"]
 
 
 def single_word(body: str) -> str:
@@ -156,7 +196,7 @@ def single_word(body: str) -> str:
 
 
 def digit(body: str, last: int) -> int | None:
-    """The one digit from 1 to `last` that the text consists of, in ASCII, Khmer or Thai, with marks around it."""
+    """The digit from 1 to `last` that the text consists of, in ASCII, Khmer or Thai, with marks around it."""
     kept = [char for char in body if char.isalnum()]
     if len(kept) != 1 or not kept[0].isdecimal():
         return None
@@ -164,47 +204,54 @@ def digit(body: str, last: int) -> int | None:
     return number if 1 <= number <= last else None
 
 
-def _told(body: str, decision: Decision, talk: Talk) -> Turn:
+def yes_or_no(body: str, keywords: Keywords) -> Answered:
+    """What the text says where it consists of yeses or of noes: `2`, `ok 1`, `2 not safe`; else words."""
+    words = single_word(body)
+    known = keywords.yes | keywords.no
+    number, _, rest = words.partition(" ")
+    parts = [words] if words in known else [number, rest] if rest in known else words.split()
+    if parts and all(part == _YES or part in keywords.yes for part in parts):
+        return Answered.YES
+    if parts and all(part == _NO or part in keywords.no for part in parts):
+        return Answered.NO
+    return Answered.WORDS
+
+
+def _told(body: str, decision: Decision, talk: Talk, *, known: bool) -> Turn:
     choice = digit(body, _MENU_LAST)
-    if choice is None:
-        # The second half of a long text, or "hello?", must neither be answered nor end the question.
-        known = bool(decision.categories) and not talk.asked_just_now
-        following = _after(talk, Question.PROBLEM) if known else None
-        answer = (Question.PROBLEM, Answered.WORDS.value) if known else None
-        return Turn(decision.categories, decision.urgency, answer, next=following, continues=known)
-    chosen = (_MENU[choice],) if choice in _MENU else ()
-    said = _MENU.get(choice, "other")
-    return Turn(chosen, Urgency.U4, (Question.PROBLEM, said), next=_after(talk, Question.PROBLEM))
+    if choice is not None:
+        chosen = (_MENU[choice],) if choice in _MENU else ()
+        said = _MENU.get(choice, "other")
+        return Turn(chosen, Urgency.U4, (Question.PROBLEM, said), next=_after(talk, Question.PROBLEM))
+    # Somebody's second sentence, or "hello?", must neither be answered nor end the question.
+    if talk.asked_just_now or not (known or decision.categories):
+        return Turn(decision.categories, decision.urgency, continues=False)
+    answer = (Question.PROBLEM, Answered.WORDS.value)
+    return Turn(decision.categories, decision.urgency, answer, next=_after(talk, Question.PROBLEM))
 
 
 def _said(body: str, decision: Decision, talk: Talk, keywords: Keywords) -> Turn:
     question = talk.open
     if question is None:
         raise ValueError("nothing was asked")
-    said = _yes_or_no(body, keywords) if question is not Question.WHEN else Answered.WORDS
+    said = Answered.WORDS if question is Question.WHEN else yes_or_no(body, keywords)
+    # Nobody says an hour with a digit or a yes: words that tell of no trouble are the hour.
+    story = said is Answered.WORDS and (question is not Question.WHEN or bool(decision.categories))
+    if story and talk.asked_just_now:
+        return Turn(decision.categories, decision.urgency, continues=False)
     urgency = decision.urgency if decision.categories else Urgency.U4
     if question is Question.SAFE_NOW and (said is Answered.NO or decision.urgency is Urgency.U1):
         urgency, said = Urgency.U1, Answered.NO
-    if said is Answered.WORDS and question is not Question.WHEN and talk.asked_just_now:
-        return Turn(decision.categories, urgency, continues=False)
     following = _after(talk, question)
     if question is Question.MAY_CALL and said is not Answered.YES:
         following = None
     return Turn(decision.categories, urgency, (question, said.value), next=following)
 
 
-def _yes_or_no(body: str, keywords: Keywords) -> Answered:
-    number, word = digit(body, _NO), single_word(body)
-    if number == _YES or word in keywords.yes:
-        return Answered.YES
-    if number == _NO or word in keywords.no:
-        return Answered.NO
-    return Answered.WORDS
-
-
 def _after(talk: Talk, answered: Question) -> Question | None:
     """The next question in order, as long as there have not been three."""
     if len(talk.asked) >= MOST_QUESTIONS:
         return None
-    later = _ORDER[_ORDER.index(answered) + 1 :]
+    order = (*TAKEN_UP_WITH, Question.WHEN)
+    later = order[order.index(answered) + 1 :]
     return next((question for question in later if question not in talk.asked), None)

@@ -79,7 +79,8 @@ def _is_unseen(char: str) -> bool:
 _LETTERS: Final = _Letters()
 # A cluster with one mark is tidy already, unless the mark is a subscript.
 _UNTIDY: Final = re.compile(
-    "[\u1780-\u17a2](?=\u17d2|[\u17b6-\u17d1\u17dd][\u17b6-\u17d2\u17dd])(?:\u17d2+[\u1780-\u17a2]?|[\u17b6-\u17d1\u17dd])+|^ +| +$|  +|\u0e4d\u0e32|\u0e40\u0e40"
+    "[\u1780-\u17a2](?=\u17d2|[\u17b6-\u17d1\u17dd][\u17b6-\u17d2\u17dd])"
+    "(?:\u17d2+[\u1780-\u17a2]?|[\u17b6-\u17d1\u17dd])+|^ +| +$|  +|\u0e4d\u0e32|\u0e40\u0e40"
 )
 _PARTS: Final = re.compile("\u17d2+[\u1780-\u17a2]?|[\u17b6-\u17d1\u17dd]")
 

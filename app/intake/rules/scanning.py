@@ -18,13 +18,15 @@ from app.intake.rules.tries import (
     Entry,
     Trie,
     Tries,
+    ends,
     less_one,
-    loose_places,
-    loosen,
+    loosen_with_places,
 )
 from app.kernel.language import Language, Script
 
 _KHMER: Final = re.compile("[\u1780-\u17d3]")
+_ACCENTED: Final = re.compile("[\u00a1-\u00ff]")
+_QUESTION_MARK: Final = re.compile(r"\?")
 _THAI: Final = re.compile("[\u0e01-\u0e4e]")
 _STARTS: Final = re.compile("(?<!\u17d2)[\u1780-\u17b3\u0e01-\u0e4e]")
 # A term ends where no dependent sign follows and begins where no coeng stands before.
@@ -82,8 +84,7 @@ class View:
 def view(text: str, tries: Tries) -> View:
     """The text prepared for matching. What lies beyond any joined SMS is not read."""
     folded, starts, ends = fold_with_map(text[:_MOST_CHARS])
-    loose = loosen(folded)[: 2 * _MOST_CHARS]
-    places = loose_places(folded)
+    loose, places = loosen_with_places(folded[: 2 * _MOST_CHARS])
     tokens = tuple(
         Token(found.start(), found.end(), found.group())
         for found, _ in zip(TOKEN.finditer(loose), range(_MOST_TOKENS), strict=False)
@@ -140,13 +141,13 @@ _FEWEST_LEGACY: Final = 2
 
 def looks_legacy(text: str) -> bool:
     """Whether this is text of an old Khmer font such as Limon, which arrives as Latin-1 gibberish."""
-    if any("\u1780" <= char <= "\u17ff" for char in text):
+    high = len(_ACCENTED.findall(text))
+    if high < _FEWEST_LEGACY or _KHMER.search(text):
         return False
-    high = sum("\u00a1" <= char <= "\u00ff" for char in text)
     letters = sum(char.isalpha() for char in text) or 1
     inner = sum(a.islower() and b.isupper() for a, b in pairwise(text))
     share = high / letters
-    return high >= _FEWEST_LEGACY and (share > _SURELY_LEGACY or (share > _PERHAPS_LEGACY and inner > 1))
+    return share > _SURELY_LEGACY or (share > _PERHAPS_LEGACY and inner > 1)
 
 
 def scan(seen: View, tries: Tries) -> list[Hit]:
@@ -160,16 +161,18 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
     found.extend(Hit(group, start, end, 1.0) for group, start, end in question_ends(seen.loose))
-    found.extend(
-        Hit("question_mark", place, place + 1, 1.0) for place, char in enumerate(seen.loose) if char == "?"
-    )
+    found.extend(Hit("question_mark", *mark.span(), 1.0) for mark in _QUESTION_MARK.finditer(seen.loose))
     masks: dict[int, list[Hit]] = {}
     for mask in found:
         if mask.group == "mask":
             for place in range(mask.start, mask.end):
                 masks.setdefault(place, []).append(mask)
     if masks:
-        found = [hit for hit in found if not _is_masked(hit, masks)]
+        found = [
+            hit
+            for hit in found
+            if not ((hit.start in masks or hit.end - 1 in masks) and _is_masked(hit, masks))
+        ]
     # Three stable sorts by one field each are faster than one by a key that is made for every hit.
     found.sort(key=attrgetter("end"), reverse=True)
     found.sort(key=attrgetter("weight"), reverse=True)
@@ -208,21 +211,10 @@ def _scan_letters(loose: str, trie: Trie) -> list[Hit]:
     size = len(loose)
     for begin in _STARTS.finditer(loose):
         start = begin.start()
-        node = trie.get(begin.group())
-        at = start + 1
-        while node is not None:
-            entries = node.get(END)
-            if entries and (at == size or loose[at] not in _DEPENDENT):
+        # People part Khmer words by blanks as they like.
+        for at, entries in ends(loose, start, trie, blanks=True):
+            if at == size or loose[at] not in _DEPENDENT:
                 found += [Hit(group, start, at, weight) for group, weight in entries]
-            if at == size:
-                break
-            # People part Khmer words by blanks as they like.
-            step = loose[at]
-            if step == " " and step not in node and at + 1 < size:
-                at += 1
-                step = loose[at]
-            node = node.get(step)
-            at += 1
     return found
 
 
@@ -305,7 +297,7 @@ def _sounds_from(run: _Run, first: int, trie: Trie) -> Iterator[Hit]:
     """Terms that begin at one word and end with a word, or two terms that fill the word between them."""
     token, begin = run.tokens[first], run.begins[first]
     inside: list[tuple[int, list[Entry]]] = []
-    for end, entries in _walk(run.sounds, begin, trie):
+    for end, entries in ends(run.sounds, begin, trie, blanks=False):
         if end in run.ends:
             last = run.tokens[run.ends[end]].end
             yield from (Hit(group, token.start, last, weight) for group, weight in entries)
@@ -315,7 +307,7 @@ def _sounds_from(run: _Run, first: int, trie: Trie) -> Iterator[Hit]:
     for middle, entries in inside:
         if own_end - middle < _SHORTEST_PART:
             continue
-        rest = [more for end, more in _walk(run.sounds, middle, trie) if end == own_end]
+        rest = [more for end, more in ends(run.sounds, middle, trie, blanks=False) if end == own_end]
         # Two terms written as one word: the place inside the raw word is only known in share.
         cut = token.start + max(1, (token.end - token.start) * (middle - begin) // (own_end - begin))
         for more in rest:
@@ -323,30 +315,17 @@ def _sounds_from(run: _Run, first: int, trie: Trie) -> Iterator[Hit]:
             yield from (Hit(group, cut, token.end, weight) for group, weight in more)
 
 
-def _walk(whole: str, begin: int, trie: Trie) -> list[tuple[int, list[Entry]]]:
-    found = []
-    node: Trie | None = trie
-    at = begin
-    while at < len(whole):
-        node = node.get(whole[at]) if node is not None else None
-        if node is None:
-            break
-        at += 1
-        if END in node:
-            found.append((at, node[END]))
-    return found
-
-
 def _scan_words(seen: View, tries: Tries, *, guarded: bool) -> Iterator[Hit]:
     """English and Malay terms. In romanised Khmer a short English word that is also a sound is not one."""
     tokens = seen.tokens
-    stems = [_known_stem(token.word, tries) for token in tokens]
+    roots = [stem(token.word) for token in tokens]
+    stems = [_known_stem(root, tries) for root in roots]
     for first, token in enumerate(tokens):
         node: Trie | None = tries.words.get(stems[first])
         at = first
         while node is not None:
             if END in node and not (guarded and at == first and _is_false_friend(token.word, tries)):
-                weight_of = _TRUSTED if stems[first] != stem(token.word) else 1.0
+                weight_of = _TRUSTED if stems[first] != roots[first] else 1.0
                 for group, weight in node[END]:
                     yield Hit(group, token.start, tokens[at].end, weight * weight_of)
             at += 1
@@ -355,8 +334,7 @@ def _scan_words(seen: View, tries: Tries, *, guarded: bool) -> Iterator[Hit]:
             node = node.get(stems[at])
 
 
-def _known_stem(word: str, tries: Tries) -> str:
-    root = stem(word)
+def _known_stem(root: str, tries: Tries) -> str:
     if not FUZZY_FROM <= len(root) <= FUZZY_UP_TO or root in tries.english_words or root in tries.malay_words:
         return root
     return _near(root, tries.near_words)

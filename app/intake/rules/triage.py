@@ -13,6 +13,7 @@ from app.intake.rules.scanning import Hit, View, scan, view
 from app.kernel.language import Language, Script
 from app.kernel.urgency import Urgency, most_urgent
 
+UNRECOGNISED: Final = "unrecognised"
 INFORMATION: Final = "information_request"
 NOT_RELEVANT: Final = "not_relevant"
 _CALM: Final = frozenset({INFORMATION, NOT_RELEVANT})
@@ -76,7 +77,7 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     place = destination(hits, lexicon.places)
     told = [_reason(seen, match) for match in [*reasons, *why]] + [*counts.reasons]
     if not told:
-        told = [Reason("unrecognised", None, 0, 0, "")]
+        told = [Reason(UNRECOGNISED, None, 0, 0, "")]
     return Decision(
         folded=seen.folded,
         categories=categories,

@@ -42,17 +42,18 @@ class Tries:
 
 
 def loosen(key: str) -> str:
-    """The looser key under which terms are looked up; a map from it is `loose_map`."""
+    """The looser key under which terms are looked up."""
     return BANTOC.sub("", key.translate(_LOOSE))
 
 
-def loose_places(key: str) -> list[int]:
-    """For each character of the loose key, its place in the key."""
-    kept = list(range(len(key)))
-    for pattern, text in ((_DROPPED, key), (BANTOC, key.translate(_LOOSE))):
+def loosen_with_places(key: str) -> tuple[str, list[int]]:
+    """The looser key, and for each of its characters its place in the key."""
+    spread = key.translate(_LOOSE)
+    places = list(range(len(key)))
+    for pattern, text in ((_DROPPED, key), (BANTOC, spread)):
         for found in reversed(list(pattern.finditer(text))):
-            del kept[found.start()]
-    return kept
+            del places[found.start()]
+    return BANTOC.sub("", spread), places
 
 
 def joined_sounds(words: Iterable[str]) -> str:
@@ -84,6 +85,8 @@ def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
             stems = [stem(word) for word in TOKEN.findall(key)]
             _insert(words, stems, (group, weight))
             (malay if script == "malay" else english).update(stems)
+    _compress(letters)
+    _compress(heard_as)
     return Tries(
         letters=letters, sounds=heard_as, words=words,
         romanised_words=frozenset(romanised), english_words=frozenset(english), malay_words=frozenset(malay),
@@ -99,6 +102,68 @@ def _insert(trie: Trie, path: Iterable[str], entry: Entry) -> None:
         entries = node.setdefault(END, [])
         if entry not in entries:
             entries.append(entry)
+
+
+def _compress(trie: Trie) -> None:
+    """Write every branch that no longer forks as one string with its entries.
+
+    Nine nodes of ten do not fork; without them the tries stay in the processor's cache.
+    """
+    for step, child in trie.items():
+        if step == END:
+            continue
+        rest, node = "", child
+        while END not in node and len(node) == 1:
+            letter, node = next(iter(node.items()))
+            rest += letter
+        if set(node) == {END}:
+            trie[step] = (rest, node[END])
+        else:
+            _compress(child)
+
+
+def ends(text: str, start: int, trie: Trie, *, blanks: bool) -> list[tuple[int, list[Entry]]]:
+    """Where the terms end that begin at `start`; with `blanks`, one blank at a time is passed over."""
+    found: list[tuple[int, list[Entry]]] = []
+    size = len(text)
+    node: Any = trie
+    at = start
+    while at < size:
+        step = text[at]
+        if step == " " and blanks and at > start and step not in node and at + 1 < size:
+            at += 1
+            step = text[at]
+        node = node.get(step)
+        at += 1
+        if node is None:
+            break
+        if type(node) is tuple:
+            rest, entries = node
+            end = (
+                at + len(rest)
+                if text.startswith(rest, at)
+                else _over_blanks(text, at, rest)
+                if blanks
+                else -1
+            )
+            if end >= 0:
+                found.append((end, entries))
+            break
+        if END in node:
+            found.append((at, node[END]))
+    return found
+
+
+def _over_blanks(text: str, at: int, rest: str) -> int:
+    """Where `rest` ends if it stands at `at` with single blanks between its letters, or -1."""
+    size = len(text)
+    for letter in rest:
+        if at < size and text[at] == " " != letter:
+            at += 1
+        if at >= size or text[at] != letter:
+            return -1
+        at += 1
+    return at
 
 
 def _neighbours(words: Iterable[str]) -> dict[str, str]:
