@@ -20,7 +20,6 @@ from app.intake.rules.conversation import single_word
 from app.kernel.urgency import Urgency
 from app.routing.rules import ANY, UNCLASSIFIED
 
-
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "config"
 
 

@@ -201,9 +201,7 @@ def _leave_to_human(uow: UnitOfWork, kind: str, came: Came, case: Case | None, *
     )
 
 
-def _say(
-    uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime
-) -> State | None:
+def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now: datetime) -> State | None:
     """Answer this text, by the way it came and as its sender writes. None where no way leads there."""
     if came.point is None:
         return None

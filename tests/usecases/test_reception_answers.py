@@ -27,6 +27,13 @@ def categories(answer: Answer) -> tuple[str, ...]:
     return answer.case.categories
 
 
+def acknowledged(here: Installation, answer: Answer, question: str, language: str = "km") -> list[str]:
+    """The one text that acknowledges with the case code and asks."""
+    urgent = answer.case is not None and answer.case.urgency == "U1"
+    first = text(here, "sms.ack_urgent" if urgent else "sms.ack_received", language, code=code(answer))
+    return [f"{first}\n{text(here, question, language)}"]
+
+
 def code(answer: Answer) -> str:
     assert answer.case is not None
     return answer.case.code
@@ -66,10 +73,12 @@ def test_who_changes_the_script_is_answered_in_the_new_one_and_a_digit_changes_n
 ) -> None:
     here.a_worker()
     assert len(said(here.a_text("hello there"))) == 1
-    assert said(here.a_text("2")) == [text(here, "sms.menu_noted", "en")]
+    assert said(here.a_text("2")) == [text(here, "sms.ask_safe_now", "en")]
     here.clock.forward(hours=25)
     back = here.a_text(JUNK)
-    assert said(back) == [text(here, "sms.ack_received", code=code(back))]
+    assert said(back) == acknowledged(here, back, "sms.ask_may_call")
+    # Everybody writes "ok": that says nothing of what they read.
+    assert said(here.a_text("ok"))[0] in {text(here, "sms.ask_when"), text(here, "sms.thanks")}
 
 
 @pytest.mark.parametrize("digit", ["២", "2", "๒", " ២។ ", "(2)", "2\ufe0f\u20e3", "២\u200b"])
@@ -77,10 +86,10 @@ def test_a_digit_of_any_script_answers_the_menu(here: Installation, digit: str) 
     """S3."""
     here.a_worker()
     first = here.a_text(JUNK)
-    assert said(first) == [f"{text(here, 'sms.ack_received', code=code(first))}\n{text(here, 'sms.menu')}"]
+    assert said(first) == acknowledged(here, first, "sms.menu")
     answer = here.a_text(digit)
     assert categories(answer) == ("unpaid_wages",)
-    assert said(answer) == [text(here, "sms.menu_noted")]
+    assert said(answer) == [text(here, "sms.ask_safe_now")]
     assert said(here.a_text("៣")) == []
     assert categories(here.a_text("៣")) == ("unpaid_wages",)
 
@@ -94,30 +103,32 @@ def test_what_is_no_answer_leaves_the_question_open_and_is_not_answered(
     assert said(here.a_text(body)) == []
     answer = here.a_text("១")
     assert categories(answer) == ("detention",)
-    assert said(answer)[0] in {text(here, "sms.menu_noted", name) for name in ("km", "en", "km-Latn")}
+    assert said(answer)[0] in {text(here, "sms.ask_safe_now", name) for name in ("km", "en", "km-Latn")}
 
 
 def test_six_leaves_the_case_to_a_human(here: Installation) -> None:
     here.a_worker()
     here.a_text(JUNK)
     answer = here.a_text("៦")
-    assert (categories(answer), said(answer)) == (("unclassified",), [text(here, "sms.menu_noted")])
+    assert (categories(answer), said(answer)) == (("unclassified",), [text(here, "sms.ask_safe_now")])
 
 
 def test_words_answer_the_menu_as_well(here: Installation) -> None:
     here.a_worker()
     here.a_text(JUNK)
+    here.clock.forward(minutes=3)
     answer = here.a_text(KHMER_LOCKED_IN)
     assert "detention" in categories(answer)
-    assert said(answer) == [text(here, "sms.thanks")]
+    assert said(answer) == [text(here, "sms.ask_safe_now")]
 
 
 def test_there_is_a_menu_only_where_nothing_was_understood(here: Installation) -> None:
     here.a_worker()
     clear = here.a_text(KHMER_UNPAID, sender="+66810000001")
     urgent = here.a_text(KHMER_LOCKED_IN, sender="+66810000002")
-    assert said(clear) == [text(here, "sms.ack_received", code=code(clear))]
-    assert said(urgent) == [text(here, "sms.ack_urgent", code=code(urgent))]
+    assert said(clear) == acknowledged(here, clear, "sms.ask_safe_now")
+    assert said(urgent) == acknowledged(here, urgent, "sms.ask_safe_now")
+    assert said(urgent)[0].startswith(text(here, "sms.ack_urgent", code=code(urgent)))
     for answer in (clear, urgent):
         before = categories(answer)
         sender = answer.replies[0].to
