@@ -29,6 +29,17 @@ ROOT = Path(__file__).resolve().parents[1]
 KHMER_LOCKED_IN = "ថៅកែចាក់សោទ្វារ មិនឱ្យពួកយើងចេញក្រៅទេ"
 KHMER_UNPAID = "ថៅកែមិនបើកប្រាក់ខែឱ្យខ្ញុំ ៣ខែហើយ"
 KHMER_EXTENDED = "កុងត្រាខ្ញុំផុតហើយ តែថៅកែមិនព្រមឱ្យត្រឡប់ទៅស្រុក"
+# Long enough for three parts; what is wrong is said across their cuts, so no part alone tells it.
+LONG_KHMER = (
+    "សួស្ដី ខ្ញុំឈ្មោះស្រីមុំ ធ្វើការនៅរោងចក្រត្រីក្នុងប្រទេសថៃ ថៅកែមិនបើកប្រាក់ខែឱ្យខ្ញុំ ៣ខែហើយ ហើយគេដកហូតប៉ាស្ព័រ"
+    "របស់ខ្ញុំទុក មិនឱ្យខ្ញុំត្រឡប់ទៅស្រុកវិញទេ សូមជួយខ្ញុំផង ខ្ញុំពិបាកណាស់ អរគុណច្រើន"
+)
+LONG_LATIN = (
+    "Good morning, my name is Sophea and I have been working in a fish factory in Thailand since last year. "
+    "For three months the boss on the boat does not pay my salary and that is a long time. We are here and "
+    "the food is not good. Please tell us what we can do, we do not know anybody in this town and nobody "
+    "speaks our language. We wait for your answer, thank you."
+)
 PASSWORD = "an invented password"  # noqa: S105 - for invented people
 
 TONLE, LOTUS, STAR = "tonle-bridge", "lotus-legal", "morning-star"
@@ -155,6 +166,13 @@ class Installation:
             if not step(self.clock.now()):
                 return count
         raise AssertionError("the loop never came to rest")
+
+
+def pieces_of(text: str) -> list[str]:
+    """The text as a phone cuts it when it joins nothing: at 67 UTF-16 units or 153 letters, inside a letter or not."""
+    size = 2 * (153 if text.isascii() else 67)
+    raw = text.encode("utf-16-le")
+    return [raw[at : at + size].decode("utf-16-le", "surrogatepass") for at in range(0, len(raw), size)]
 
 
 def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:

@@ -17,7 +17,7 @@ SAMPLE_VALUES: Final[Mapping[str, str]] = {"code": "4829-1376", "urgency": "U1"}
 # An acknowledgement and the question that goes with it are one message of two lines.
 JOINT: Final = "\n"
 ACKNOWLEDGEMENTS: Final = ("sms.ack_received", "sms.ack_urgent")
-QUESTIONS: Final = ("sms.menu", "sms.ask_safe_now", "sms.ask_may_call")
+QUESTIONS: Final = ("sms.menu", "sms.ask_safe_now", "sms.ask_may_call", "sms.ask_when")
 _MEASURED: Final = ("sms.", "staff.")
 _ALONE_PARTS: Final = 1
 _JOINED_PARTS: Final = 2

@@ -164,6 +164,7 @@ def test_the_worker_alone_makes_the_service_ready_and_stops_when_told(
     spean: CommandLine, tmp_path: Path
 ) -> None:
     (tmp_path / "worker").mkdir()
+    spean.environment["SPEAN_EMBED_WORKER"] = "false"
     with serving(spean, tmp_path) as server, (tmp_path / "worker" / "err.txt").open("w") as errors:
         worker = spean.start("work", folder=tmp_path / "worker", stderr=errors)
         try:
