@@ -169,7 +169,7 @@ class Installation:
 
 
 def pieces_of(text: str) -> list[str]:
-    """The text as a phone cuts it when it joins nothing: at 67 UTF-16 units or 153 letters, inside a letter or not."""
+    """The text in parts of 67 UTF-16 units or 153 letters, as phones cut it: also inside a letter."""
     size = 2 * (153 if text.isascii() else 67)
     raw = text.encode("utf-16-le")
     return [raw[at : at + size].decode("utf-16-le", "surrogatepass") for at in range(0, len(raw), size)]
