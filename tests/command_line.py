@@ -25,7 +25,7 @@ class Said:
     err: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - JSON, or subprocess's own options
+    def json(self) -> Any:
         return json.loads(self.out)
 
 
@@ -51,7 +51,7 @@ class CommandLine:
             raise done.exception
         return Said(done.exit_code, done.stdout, done.stderr)
 
-    def start(self, *words: str, folder: Path, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - JSON, or subprocess's own options
+    def start(self, *words: str, folder: Path, **options: Any) -> "subprocess.Popen[str]":
         """Start it as a process in this folder."""
         return subprocess.Popen(
             [sys.executable, "-m", "app", *words],

@@ -40,7 +40,7 @@ LONG_LATIN = (
     "the food is not good. Please tell us what we can do, we do not know anybody in this town and nobody "
     "speaks our language. We wait for your answer, thank you."
 )
-PASSWORD = "an invented password"  # noqa: S105 - for invented people
+PASSWORD = "an invented password"
 
 TONLE, LOTUS, STAR = "tonle-bridge", "lotus-legal", "morning-star"
 
@@ -146,7 +146,12 @@ class Installation:
         return self._tokens[worker.id]
 
     def ask(
-        self, worker: Worker, method: str, path: str, json: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        worker: Worker,
+        method: str,
+        path: str,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """One request of a worker; the response."""
         sent = {"Authorization": f"Bearer {self.token(worker)}", **(headers or {})}

@@ -1,5 +1,6 @@
 """The demo: organisations from the configuration, invented workers, and how to sign in as them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import IntegrityError
 
 from app.bootstrap import Application
 from app.cli.opening import opened, read_settings, refuse_strange_keys, stop
@@ -15,6 +17,7 @@ from app.kernel.phone import Phone
 from app.settings import Environment
 from app.store.migrations import upgrade
 from app.usecases.setting_up import (
+    CannotAddWorker,
     DemoPerson,
     WorkerWish,
     add_worker,
@@ -64,7 +67,8 @@ def prepare(application: Application) -> list[SignInSheet]:
     with application.office.look() as uow:
         missing = [sheet for sheet in sheets if uow.identity.worker_named(sheet.person.username) is None]
     for sheet in missing:
-        with application.office.work(now) as uow:
+        # A process that starts beside us may be first; then the worker is there, and that is all we want.
+        with suppress(CannotAddWorker, IntegrityError), application.office.work(now) as uow:
             add_worker(uow, _wish(sheet), now=now, is_demo=True)
     return sheets
 

@@ -99,8 +99,8 @@ class OutboxStore:
         return self._connection.execute(asked.limit(1)).first() is not None
 
     def answer_to(self, message_id: UUID) -> list[tuple[UUID, str, str, int]]:
-        """What was answered to one incoming text: id, phone, words, parts."""
-        asked = select(outbox).where(outbox.c.answers_id == message_id)
+        """What was answered to one incoming text, or will be: id, phone, words, parts. Not what is held."""
+        asked = select(outbox).where(outbox.c.answers_id == message_id, outbox.c.state != State.HELD)
         return [
             (row.id, self._phone(row).e164, self._body(row), row.parts)
             for row in self._connection.execute(asked)

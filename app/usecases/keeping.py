@@ -24,6 +24,7 @@ from app.usecases.seeing import CaseView, locked_case, sight_of, views_of
 from app.usecases.unit_of_work import UnitOfWork
 
 HOME: Final = "KH"
+_CATEGORY_FLOOR: Final = "category.floor"
 CLEARABLE: Final = frozenset({"destination_country", "summary"})
 
 
@@ -187,8 +188,13 @@ def _destination(intake: Intake) -> str | None:
 
 
 def _corrections(before: Case, after: Case, change: Edit, *, now: datetime) -> Iterator[Correction]:
-    """What the worker decided over triage, beside the rules that it had decided by."""
+    """What the worker decided over triage, beside the rules that it had decided by.
+
+    Nothing where no text had been read: then it is only a worker who thinks again.
+    """
     rules = tuple(dict.fromkeys(str(reason["rule"]) for reason in before.reasons))
+    if not set(rules) - {_CATEGORY_FLOOR}:
+        return
     if change.categories is not None and before.categories != after.categories:
         yield Correction("categories", before.categories, after.categories, rules, before.language, now)
     if change.urgency is not None and before.urgency is not after.urgency:
@@ -200,13 +206,14 @@ def _edited(
 ) -> tuple[Case, list[Fact]]:
     facts: list[Fact] = []
     after = case
-    if change.categories is not None and change.categories != case.categories:
-        uow.rulebook.must_know(change.categories)
-        after = replace(after, categories=change.categories or (stages.UNCLASSIFIED,))
+    wanted = None if change.categories is None else change.categories or (stages.UNCLASSIFIED,)
+    if wanted is not None and set(wanted) != set(case.categories):
+        uow.rulebook.must_know(wanted)
+        after = replace(after, categories=tuple(dict.fromkeys(wanted)))
         facts.append(CategoriesChanged(case.categories, after.categories))
         after, raised = stages.learn(
             after, categories=(), urgency=uow.rulebook.urgency_of(after.categories, after.urgency),
-            reasons=[{"rule": "category.floor"}], now=now,
+            reasons=[{"rule": _CATEGORY_FLOOR}], now=now,
         )  # fmt: skip
         facts.extend(raised)
     plain = {

@@ -11,7 +11,16 @@ from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import DetailsChanged, Fact, MessageReceived
 from app.cases.rules.stages import Case
-from app.intake.rules.conversation import Answered, Talk, Turn, is_reply, take_turn, wish_in, yes_or_no
+from app.intake.rules.conversation import (
+    Answered,
+    Talk,
+    Turn,
+    is_reply,
+    status_code_in,
+    take_turn,
+    wish_in,
+    yes_or_no,
+)
 from app.intake.rules.incoming import IncomingReport, IncomingText, kept_words
 from app.intake.rules.joining import wholes, within
 from app.intake.rules.triage import UNRECOGNISED, Decision, Reason, decide
@@ -124,8 +133,12 @@ def _read(
     point = None
     if sender.phone and not own:
         # STOP is what we ask people to write, and everybody writes "ok": neither says what one reads.
-        asked_for = wish or yes_or_no(text.body, keywords) is not Answered.WORDS
-        script = Script.UNREADABLE if asked_for else decision.script
+        by_the_way = (
+            wish
+            or status_code_in(text.body, keywords)
+            or yes_or_no(text.body, keywords) is not Answered.WORDS
+        )
+        script = Script.UNREADABLE if by_the_way else decision.script
         point = uow.intake.contact_point(sender.phone, language=decision.language, script=script, now=now)
     message = Message(
         id=new_id(now), contact_point_id=point.id if point else None,

@@ -31,7 +31,7 @@ OWN = {
 }
 
 
-def _ask(here: Installation, worker: Worker, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+def _ask(here: Installation, worker: Worker, method: str, path: str, body: object = None) -> Any:
     answer = here.ask(worker, method, path, body)
     assert answer.status_code in {200, 201}, answer.text
     return answer.json()

@@ -26,7 +26,7 @@ def secret(here: Installation) -> str:
     return here.application.gateway_secrets[GATEWAY]
 
 
-def post(here: Installation, body: object, **options: Any) -> Response:  # noqa: ANN401 - the client's
+def post(here: Installation, body: object, **options: Any) -> Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer: Response = here.client.post(URL, content=content, auth=(GATEWAY, secret(here)), **options)
     return answer
@@ -175,7 +175,7 @@ def test_strangers_and_workers_are_refused_and_nothing_is_kept(here: Installatio
     caseworker = here.a_worker()
     body = json.dumps({"messages": [an_item()]})
 
-    def status(**options: Any) -> int:  # noqa: ANN401 - the client's
+    def status(**options: Any) -> int:
         response = here.client.request(method, URL, content=body, **options)
         assert response.json()["error"] is True
         assert isinstance(response.json()["message"], str)

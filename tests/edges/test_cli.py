@@ -29,7 +29,7 @@ LEAF_COMMANDS = {
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
-    def walk(name: str, command: Any) -> Iterator[tuple[str, click.Command]]:  # noqa: ANN401 - click has two kinds
+    def walk(name: str, command: Any) -> Iterator[tuple[str, click.Command]]:
         inside = getattr(command, "commands", None)
         if inside is None:
             yield name.strip(), command

@@ -14,12 +14,12 @@ from tests.makers import KHMER_EXTENDED, KHMER_LOCKED_IN, KHMER_UNPAID, LOTUS, T
 DOOR = "/v1/exports/cases.csv"
 
 
-def rows(answer: Any) -> list[list[str]]:  # noqa: ANN401 - JSON, or the client's own
+def rows(answer: Any) -> list[list[str]]:
     assert answer.status_code == 200, answer.text
     return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))[1:]
 
 
-def codes(answer: Any) -> list[str]:  # noqa: ANN401 - JSON, or the client's own
+def codes(answer: Any) -> list[str]:
     return [row[0] for row in rows(answer)]
 
 

@@ -64,20 +64,20 @@ class Stage:
     def here(self) -> Installation:
         return self.town.here
 
-    def ask(self, worker: Worker | None, method: str, path: str, json: Any = None, **options: Any) -> Any:  # noqa: ANN401 - JSON, or the client's own
+    def ask(self, worker: Worker | None, method: str, path: str, json: Any = None, **options: Any) -> Any:
         """A request through real HTTP; what is answered to it."""
         token = {"Authorization": f"Bearer {self.here.token(worker)}"} if worker else {}
         headers = token | options.pop("headers", {})
         answer = self.client.request(method, self.origin + path, json=json, headers=headers, **options)
         return self.kept(f"{method} {path.partition('?')[0]} {len(self.errors)}", answer)
 
-    def kept(self, name: str, answer: Any) -> Any:  # noqa: ANN401 - JSON, or the client's own
+    def kept(self, name: str, answer: Any) -> Any:
         if answer.status_code >= 400:
             told = "\n".join(f"{key}: {value}" for key, value in answer.headers.items())
             self.errors[name] = told.encode() + answer.content
         return answer
 
-    def good(self, worker: Worker, method: str, path: str, json: Any = None) -> Any:  # noqa: ANN401 - JSON, or the client's own
+    def good(self, worker: Worker, method: str, path: str, json: Any = None) -> Any:
         answer = self.ask(worker, method, path, json)
         assert answer.status_code < 300, (path, answer.text)
         return answer.json()
@@ -265,7 +265,7 @@ def somebody_is_added(stage: Stage) -> None:
         "SPEAN_FILES_DIR": str(settings.files_dir),
     }  # fmt: skip
 
-    def run(*words: str) -> Any:  # noqa: ANN401 - JSON, or the client's own
+    def run(*words: str) -> Any:
         return CliRunner().invoke(command_line, list(words), input="a long password\n", env=environment)
 
     added = run(

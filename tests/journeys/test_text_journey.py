@@ -36,10 +36,10 @@ class Desk:
         self.http.headers["Authorization"] = f"Bearer {token['access_token']}"
         self.me = self.get("/v1/me")
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON
+    def get(self, path: str) -> Any:
         return self.http.get(path).raise_for_status().json()
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    def post(self, path: str, body: dict[str, Any]) -> Any:
         return self.http.post(path, json=body).raise_for_status().json()
 
     def timeline(self, case_id: str) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ def command(*words: str) -> str:
     return result.stdout
 
 
-def until(found: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is waited for
+def until(found: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (got := found()):
         assert time.monotonic() < deadline

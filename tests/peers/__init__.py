@@ -123,7 +123,7 @@ class _Server(ThreadingHTTPServer):
     # A burst of clients must meet a slow answer, never a refused connection.
     request_queue_size = 128
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the parent says so
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what went wrong, save a client that went away, which is daily life for a peer."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)

@@ -162,7 +162,7 @@ class FakeChtPhone:
         self.receive_raw(item)
         return str(item["id"])
 
-    def receive_raw(self, item: Any) -> None:  # noqa: ANN401 - a broken app may say anything
+    def receive_raw(self, item: Any) -> None:
         """Queue any JSON as an inbound text, such as a broken one among good ones."""
         self._inbound.append(_Waiting(item))
 

@@ -35,14 +35,14 @@ def checked(office: Office) -> tuple[int, Break | None]:
         return AuditStore(connection, office.vault).first_break()
 
 
-def tamper(office: Office, *statements: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own, or JSON
+def tamper(office: Office, *statements: Any) -> None:
     """As somebody would who has the database, but not the keys."""
     with office.database.write() as connection:
         for statement in statements:
             connection.execute(statement)
 
 
-def row(office: Office, number: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own, or JSON
+def row(office: Office, number: int) -> Any:
     with office.database.read() as connection:
         return connection.execute(select(entries).where(entries.c.number == number)).one()
 
@@ -135,7 +135,7 @@ def test_all_entries_removed_is_a_cut_at_the_first(chain: Installation) -> None:
 
 
 def test_entries_that_changed_places_are_named(chain: Installation) -> None:
-    def moved(a: int, b: int) -> Any:  # noqa: ANN401 - SQLAlchemy's own, or JSON
+    def moved(a: int, b: int) -> Any:
         return update(entries).where(entries.c.number == a).values(number=b)
 
     tamper(chain.office, moved(2, 99), moved(5, 2), moved(99, 5))
@@ -293,7 +293,7 @@ def test_every_change_and_every_look_at_a_cases_details_is_an_entry(here: Instal
             asked = select(entries.c.action).where(entries.c.actor == str(worker.id))
             return list(connection.execute(asked.order_by(entries.c.number)).scalars())
 
-    def ask(method: str, path: str, json: Any = None) -> None:  # noqa: ANN401 - SQLAlchemy's own, or JSON
+    def ask(method: str, path: str, json: Any = None) -> None:
         response = here.ask(worker, method, f"/v1/cases/{case_id}{path}", json)
         assert response.status_code < 300, response.text
 

@@ -35,7 +35,7 @@ OWNER, OTHER, ORGANISATION = uuid4(), uuid4(), uuid4()
 DONE = CaseClosed(Outcome.REPATRIATED, "yes")
 
 
-def a_case(**fields: Any) -> Case:  # noqa: ANN401 - fields of a case
+def a_case(**fields: Any) -> Case:
     case = Case(
         id=uuid4(), code="4829-1376", status=Status.ASSIGNED, urgency=Urgency.U3,
         categories=("unpaid_wages",), reasons=(), language="km", origin_channel="sms",

@@ -20,7 +20,7 @@ JUNK = "ក្អែក ក្អែក"
 SENDER = "+66812345678"
 
 
-def rows(here: Installation, table: Any) -> list[Any]:  # noqa: ANN401 - a table, and rows of it
+def rows(here: Installation, table: Any) -> list[Any]:
     with here.office.database.read() as connection:
         return list(connection.execute(select(table)))
 

@@ -90,6 +90,8 @@ class Talk:
     Whoever writes again within two minutes of a question goes on with their story before they have
     read it: only a digit or a yes or no answers it then. What reached us before we asked answers
     nothing at all, such as the second "1" of somebody who waited too long for an answer to the first.
+    What was asked in between stands at the end of `asked` only where nothing else was open: else the
+    question that stands there still waits for its answer.
     """
 
     open: Question | None = None
@@ -115,28 +117,29 @@ class Turn:
 
 
 def next_question(talk: Talk, *, known: bool) -> Question | None:
-    """What to ask when the talk begins or is taken up again: the open question, else the first not asked.
+    """What to ask when the talk begins or is taken up again: what waits, else the first not asked.
 
     `known` says that nobody needs to ask what happened.
     """
-    if talk.open is not None and talk.open not in _IN_BETWEEN:
-        return talk.open
-    if len(talk.asked) >= MOST_QUESTIONS:
-        return None
+    waits = _waiting(talk)
+    if waits is not None and not (known and waits is Question.PROBLEM and talk.open is not waits):
+        return waits
     order = TAKEN_UP_WITH[1:] if known else TAKEN_UP_WITH
-    return next((question for question in order if question not in talk.asked), None)
+    return next((question for question in order if _may_ask(talk, question)), None)
 
 
 def having_asked(talk: Talk, question: Question | None) -> Talk:
     """The talk with this question open; None where there is nothing to ask any more.
 
-    What was open when something else was asked in between is as if it had not been asked, and comes
-    again. A question said again in another language counts once.
+    A question that is said again, or in another language, counts once.
     """
     if question in _IN_BETWEEN:
-        return Talk(question, tuple(before for before in talk.asked if before is not talk.open))
-    new = question is not None and question not in talk.asked
-    return Talk(question, (*talk.asked, question) if new and question else talk.asked)
+        if talk.open is not None:
+            return Talk(question, talk.asked)
+        return Talk(question, (*(before for before in talk.asked if before not in _IN_BETWEEN), question))
+    if question is None or question in talk.asked:
+        return Talk(question, talk.asked)
+    return Talk(question, (*talk.asked, question))
 
 
 def take_turn(body: str, decision: Decision, talk: Talk, keywords: Keywords, *, known: bool = False) -> Turn:
@@ -250,8 +253,19 @@ def _said(body: str, decision: Decision, talk: Talk, keywords: Keywords) -> Turn
 
 def _after(talk: Talk, answered: Question) -> Question | None:
     """The next question in order, as long as there have not been three."""
-    if len(talk.asked) >= MOST_QUESTIONS:
-        return None
     order = (*TAKEN_UP_WITH, Question.WHEN)
     later = order[order.index(answered) + 1 :]
-    return next((question for question in later if question not in talk.asked), None)
+    return next((question for question in later if _may_ask(talk, question)), None)
+
+
+def _may_ask(talk: Talk, question: Question) -> bool:
+    """Whether it was not asked before, and there have not been three."""
+    return question not in talk.asked and len(set(talk.asked) - _IN_BETWEEN) < MOST_QUESTIONS
+
+
+def _waiting(talk: Talk) -> Question | None:
+    """The question that has no answer yet: the open one, or the one before what was asked in between."""
+    if talk.open not in _IN_BETWEEN:
+        return talk.open
+    last = talk.asked[-1] if talk.asked else None
+    return None if last in _IN_BETWEEN else last
