@@ -46,7 +46,7 @@ def test_a_correction_is_listed_with_the_rules_that_it_corrects(
     )  # fmt: skip
     assert set(row["rules"]) == rules
     assert "unpaid_wages.withheld" in rules
-    assert (row["language"], row["at"]) == ("km", "2026-06-08T03:05:00Z")
+    assert (row["language"], row["at"]) == ("km", "2026-06-08T03:05:00.000000Z")
     said = spean.run("triage", "corrections")
     assert "1×  categories: unpaid_wages → forced_extension   by unpaid_wages.withheld" in said.out
     assert said.out.splitlines()[-1] == "1 corrections"
@@ -64,6 +64,7 @@ def test_urgency_is_a_correction_of_its_own_and_both_may_come_at_once(
         "categories": (["unpaid_wages"], ["information_request"]),
         "urgency": (["U3"], ["U1"]),
     }
+    here.clock.forward(seconds=1)
     assert change(here, supervisor, case_id, urgency="U4", reason="an invented reason") == 200
     assert [row["after"] for row in listed(spean)][-1] == ["U4"]
 

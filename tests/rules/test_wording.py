@@ -231,6 +231,29 @@ def test_the_command_fails_when_a_reviewer_writes_an_unsafe_word(tmp_path: Path)
     assert "! hotline names: hotline" in output
 
 
+@pytest.mark.parametrize("name", ["Lotus Legal Aid", "Tonle Bridge", "Morning Star Migrant Desk"])
+def test_the_command_fails_when_a_reviewer_names_an_organisation_that_takes_part(
+    tmp_path: Path, name: str
+) -> None:
+    copy = edited(tmp_path, "Thank you. We have your answer.", f"Thank you from {name}.")
+    code, output = run("--locales-dir", str(copy), "--config-dir", str(CONFIG))
+    assert code == 1
+    assert f"! {name} names: organisation" in output
+
+
+def test_the_command_says_which_organisation_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "organisations.yaml").write_text("organisations: [{code: a}]\n", encoding="utf-8")
+    code, output = run("--locales-dir", str(LOCALES), "--config-dir", str(tmp_path))
+    assert code == 1
+    assert "organisations.yaml, line 1" in output
+
+
+def test_each_acknowledgement_is_measured_with_each_question_and_nothing_else_is_joined() -> None:
+    joined = {text.key for text in check(CATALOGUES, WORDS) if JOINT in text.text}
+    assert joined == {f"{first} + {second}" for first in ACKNOWLEDGEMENTS for second in QUESTIONS}
+    assert {text.parts_allowed for text in check(CATALOGUES, WORDS) if text.key == "sms.unreadable"} == {1}
+
+
 def test_the_command_fails_when_a_reviewer_writes_too_much(tmp_path: Path) -> None:
     copy = edited(tmp_path, "Thank you. We have your answer.", "Thank you. " * 20)
     code, output = run("--locales-dir", str(copy), "--config-dir", str(CONFIG))
