@@ -204,5 +204,3 @@ def an_installation(
     with application.office.work(clock.now()) as uow:
         load_organisations(uow, organisations_of(application))
     return Installation(application, clock)
-
-

@@ -112,7 +112,7 @@ def _sqlite(url: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy exports no public 
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "cache_size=-32000",
+            "cache_size=-8000",  # KiB, for each connection. Source: docs/performance.md#sqlite-cache
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import MultiDict
-from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped] # it has no types
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped] # it has no types
-from twilio.rest import Client  # type: ignore[import-untyped] # it has no types
+from twilio.base.exceptions import TwilioRestException
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
 
 from tests.peers import Fault, Heard, Loopback, Reply, segments, twilio, web_client
 from tests.peers.twilio import FakeTwilio, sign, sign_json, silence, with_body_hash
