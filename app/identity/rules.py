@@ -44,7 +44,6 @@ _MAY: Final = {
     Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES},
     Role.ADMIN: frozenset({Action.SEE_SELF}),
 }
-LEADS: Final = frozenset({Role.DUTY_LEAD, Role.SUPERVISOR, Role.COORDINATOR})
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})
 
 

@@ -224,10 +224,6 @@ class IdentityStore:
             .values(revoked_at=now)
         )
 
-    def forget_tokens(self, before: datetime) -> None:
-        """Drop tokens that have been of no use since then."""
-        self._connection.execute(delete(tokens).where(tokens.c.refresh_until < before))
-
     def attempts(self, username: str) -> Attempts:
         """How sign-in has gone for a name lately."""
         asked = select(attempts).where(attempts.c.name_index == self._vault.index("sign_in", username))

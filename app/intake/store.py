@@ -150,19 +150,6 @@ class IntakeStore:
         ).one()
         return ContactPoint(row.id, phone, row.language, row.script)
 
-    def contact_points(self, ids: Iterable[UUID]) -> list[ContactPoint]:
-        """Contact points by id."""
-        asked = select(contact_points).where(contact_points.c.id.in_(list(ids)))
-        return [
-            ContactPoint(
-                row.id,
-                Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone"))),
-                row.language,
-                row.script,
-            )
-            for row in self._connection.execute(asked)
-        ]
-
     def add_message(self, message: Message, decision: Decision, duplicate_of: UUID | None) -> None:
         """Keep an incoming text with what triage made of it."""
         self._connection.execute(insert(messages), {

@@ -84,14 +84,6 @@ class CaseStore:
         self._connection.execute(insert(cases), values)
         self._keep_categories(case)
 
-    def add_if_new(self, case: Case) -> bool:
-        """Keep a new case under an id that a device chose; whether it was new."""
-        values = {"id": case.id, "code": case.code, "event_count": 0, **self._values(case)}
-        if not insert_new(self._connection, cases, values):
-            return False
-        self._keep_categories(case)
-        return True
-
     def get(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
         return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)))
@@ -173,11 +165,6 @@ class CaseStore:
         insert_new(self._connection, case_phones, {
             "case_id": case_id, "contact_point_id": contact_point_id, "person_id": person_id, "added_at": now,
         })  # fmt: skip
-
-    def phones_of(self, case_id: UUID) -> list[UUID]:
-        """The contact points of a case."""
-        asked = select(case_phones.c.contact_point_id).where(case_phones.c.case_id == case_id)
-        return list(self._connection.execute(asked.order_by(case_phones.c.added_at)).scalars())
 
     def add_helpers(self, rows: Iterable[tuple[UUID, UUID, str]], now: datetime) -> None:
         """Add workers (case, worker, role) to cases; whoever is there already stays as they are."""
