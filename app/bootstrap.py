@@ -18,6 +18,7 @@ from app.channels.twilio.reconciler import Reconciler
 from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
+from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyRing, load_or_make
 from app.crypto.passwords import password_matches
@@ -25,6 +26,7 @@ from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords, load_unsafe_words
 from app.identity.rules import TooManyAttempts
+from app.intake.rules.conversation import MENU
 from app.intake.rules.incoming import Arrival
 from app.intake.rules.lexicon import Lexicon, load_lexicon
 from app.intake.store import inbox_values
@@ -39,7 +41,7 @@ from app.usecases import signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
-from app.workers.steps import Expiry, Outbox, Reception, Timers
+from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
@@ -91,9 +93,18 @@ class Application:
 
     @cached_property
     def twilio_door(self) -> TwilioDoor:
-        """Twilio's webhooks."""
-        tokens = self.settings.listed("twilio_auth_tokens")
-        return TwilioDoor(self.inbox, SignatureCheck(self.settings.public_base_url, tokens))
+        """Twilio's webhooks for what comes to the inbox."""
+        return TwilioDoor(self.inbox, self._twilio_signatures)
+
+    @cached_property
+    def voice_door(self) -> VoiceDoor:
+        """Twilio's webhooks for calls."""
+        base_url = self.settings.public_base_url.rstrip("/")
+        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, None)
+
+    @cached_property
+    def _twilio_signatures(self) -> SignatureCheck:
+        return SignatureCheck(self.settings.public_base_url, self.settings.listed("twilio_auth_tokens"))
 
     @cached_property
     def cht_door(self) -> ChtDoor:
@@ -114,6 +125,7 @@ class Application:
             Loop("reception", Reception(self.office).step),
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
+            Loop("calls", LostCalls(self.office).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
@@ -166,6 +178,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         ways=_ways(settings, configuration, secrets),
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
+        menu={str(key): category for key, category in MENU.items()},
+        screens_calls=settings.twilio_screens_calls,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     twilio_api_base_url: WebAddress = "https://api.twilio.com"
     twilio_sms_numbers: Numbers = ""
     twilio_voice_numbers: Numbers = ""
+    twilio_screens_calls: bool = True
     twilio_timeout_seconds: PositiveFloat = 10
     missed_call_numbers: Numbers = ""
     callback_after: Length = timedelta(seconds=20)

@@ -20,6 +20,7 @@ from app.store.rows import insert_new, insert_or_change
 
 STORED: Final = "stored"  # waits for reception
 TAKEN: Final = "taken"
+_FROM_PEOPLE: Final = ("text", "call")
 QUARANTINED: Final = "quarantined"  # nobody could read it; a human was told
 _NO_SENDER: Final = b""
 _PIECES: Final = 10  # the longest text that phones divide: 1,600 letters without Khmer, 670 with
@@ -90,6 +91,11 @@ class IntakeStore:
             for arrival in arrivals
         )
 
+    def keep_answered(self, arrival: Arrival, call_id: UUID, now: datetime) -> None:
+        """Keep a call that was answered while it came: nothing of it waits for reception."""
+        values = inbox_values(self._vault, arrival, now)
+        insert_new(self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id})
+
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
         return self._connection.execute(_ANYTHING_WAITS, {"now": now}).first() is not None
@@ -149,6 +155,14 @@ class IntakeStore:
             .returning(contact_points.c.id, contact_points.c.language, contact_points.c.script)
         ).one()
         return ContactPoint(row.id, phone, row.language, row.script)
+
+    def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
+        """The phone of each contact point."""
+        asked = select(contact_points.c.id, contact_points.c.phone).where(contact_points.c.id.in_(list(ids)))
+        return {
+            row.id: Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone")))
+            for row in self._connection.execute(asked)
+        }
 
     def add_message(self, message: Message, decision: Decision, duplicate_of: UUID | None) -> None:
         """Keep an incoming text with what triage made of it."""
@@ -258,7 +272,7 @@ class IntakeStore:
             .select_from(
                 inbox.outerjoin(messages, messages.c.id == inbox.c.message_id).outerjoin(contact_points)
             )
-            .where(inbox.c.kind != "status")
+            .where(inbox.c.kind.in_(_FROM_PEOPLE))
             .order_by(inbox.c.number.desc())
             .limit(limit)
         )
@@ -283,7 +297,7 @@ class IntakeStore:
         return {
             "number": row.number, "id": row.id, "carrier": row.carrier, "carrier_id": row.carrier_id,
             "kind": row.kind, "state": row.state, "problem": row.problem, "received_at": row.received_at,
-            "message_id": row.message_id, "sender_kind": row.sender_kind,
+            "message_id": row.message_id, "call_id": row.call_id, "sender_kind": row.sender_kind,
             "from": self._vault.open(row.phone, place) if place else None,
         }  # fmt: skip
 

@@ -45,6 +45,8 @@ class Rulebook:
     ways: tuple[Way, ...] = ()
     own_numbers: frozenset[Phone] = frozenset()
     worker_limit: int = 30
+    menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
+    screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
     passed: Callable[[str], None] = field(default=_nothing)
 
     def urgency_of(self, categories: tuple[str, ...], words: Urgency) -> Urgency:

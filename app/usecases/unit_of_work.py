@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
+from app.calls.store.calls import CallStore
+from app.calls.store.prompts import PromptStore
 from app.cases.rules.facts import Fact
 from app.cases.store.cases import CaseStore
 from app.cases.store.records import RecordStore
@@ -34,11 +36,13 @@ class UnitOfWork:
         self.rulebook = rulebook
         self.vault = vault
         self.audit = AuditStore(connection, vault)
+        self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault)
         self.outbox = OutboxStore(connection, vault)
+        self.prompts = PromptStore(connection)
         self.records = RecordStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection)

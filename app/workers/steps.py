@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
-from app.usecases import deliveries, escalating, reception, sending
+from app.usecases import answering, deliveries, escalating, reception, sending
 from app.usecases.unit_of_work import Office
 from app.workers.places import place_of
 
@@ -154,3 +154,18 @@ class Expiry:
                 return False
         with self.office.work(now) as uow:
             return deliveries.expire(uow, now=now) > 0
+
+
+@dataclass(frozen=True)
+class LostCalls:
+    """Ends calls of which no carrier told us the end."""
+
+    office: Office
+
+    def step(self, now: datetime) -> bool:
+        """End some of them; what they left to do then stands before a human."""
+        with self.office.look() as uow:
+            if not answering.any_lost(uow, now=now):
+                return False
+        with self.office.work(now) as uow:
+            return answering.end_lost(uow, now=now) > 0
