@@ -300,6 +300,18 @@ def test_a_hang_up_in_a_message_keeps_what_was_said_and_hears_no_answer() -> Non
     assert stub(line).form("/recording")["RecordingStatus"] == "completed"
 
 
+def test_a_message_that_is_full_ends_before_its_caller_leaves() -> None:
+    line = a_line(RECORD, "<Play>/thanks.mp3</Play>")
+    heard = ring(line, hangs_up(500))
+    assert (heard.recordings[0].seconds, heard.played) == (120, [f"{PUBLIC}/thanks.mp3"])
+    assert "Digits" not in stub(line).form("/1")
+
+
+def test_an_action_that_fails_after_a_hang_up_is_a_fault() -> None:
+    heard = ring(a_line(RECORD, Answer(500, XML, "")), hangs_up(7))
+    assert heard.faults == ["our service answered 500 after a hang-up"]
+
+
 def test_a_hang_up_before_the_first_word_leaves_nothing() -> None:
     line = a_line(RECORD)
     assert ring(line, HANG_UP).recordings[0].absent

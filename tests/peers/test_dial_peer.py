@@ -85,6 +85,10 @@ def test_a_caller_who_gives_up_cancels_the_ringing_or_cuts_the_talk() -> None:
     line, heard = dialled(NO_ANSWER, hangs_up(10))
     assert (heard.ended, heard.dials[0].result, heard.seconds) == (Ended.LEFT, "canceled", 10)
     assert stub(line).form("/1")["DialCallStatus"] == "canceled"
+    line, heard = dialled(picks_up(), hangs_up(10))  # in the middle of the whisper
+    assert (heard.dials[0].result, heard.seconds) == ("canceled", 10)
+    line, heard = dialled(picks_up("1"), hangs_up(8.2))
+    assert (heard.ended, heard.dials[0].result, heard.seconds) == (Ended.LEFT, "canceled", 8.2)
     line, heard = dialled(picks_up("1", talks_seconds=300), hangs_up(100))
     assert (heard.ended, heard.dials[0].result) == (Ended.LEFT, "completed")
     assert 80 < heard.dials[0].seconds < 100
