@@ -209,5 +209,6 @@ def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now:
         came.point.phone, saying.keys, came.point.language, Script(came.point.script),
         {"code": case.code if case else None}, saying.purpose, case_id=case.id if case else None,
         answers_id=came.message.id, same_as=Way(came.message.carrier, came.message.via),
+        wrote_at=came.message.claimed_at or came.message.received_at,
     )  # fmt: skip
     return say(uow, words, now=now)
