@@ -55,6 +55,7 @@ class Words:
     wrote_at: datetime | None = None
     text: str | None = None
     good_until: datetime | None = None
+    id: UUID | None = None
 
     @property
     def reach(self) -> Reach:
@@ -85,8 +86,8 @@ def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
         held = UNSAFE_WORDS
     later = next_time_to_text(rule.safety, now, wrote_at=words.wrote_at) if held == OUTSIDE_HOURS else None
     text = Queued(
-        id=new_id(now), purpose=words.purpose, to=words.to, way=way, body=body, language=str(words.language),
-        parts=parts(body), automatic=words.text is None,
+        id=words.id or new_id(now), purpose=words.purpose, to=words.to, way=way, body=body,
+        language=str(words.language), parts=parts(body), automatic=words.text is None,
         expires_at=words.good_until or expires_at(words.purpose, now), case_id=words.case_id,
         worker_id=words.worker_id, answers_id=words.answers_id, held_because=held, wrote_at=words.wrote_at,
         due_at=later,

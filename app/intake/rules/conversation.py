@@ -59,6 +59,7 @@ class Wish(StrEnum):
 
     SILENCE = auto()
     WORDS_AGAIN = auto()
+    QUICK_EXIT = auto()  # somebody else may be looking: end it, and say nothing
     HELP = auto()
     STATUS = auto()
     LANGUAGE_MENU = auto()

@@ -104,6 +104,7 @@ DEFAULT_HOURS: Final = (SafeWindow(time(7), time(21)),)
 IN_HAND: Final = timedelta(minutes=10)
 # Whoever said the code word is known for as long as one conversation lasts.
 CODE_WORD_HOLDS: Final = timedelta(hours=1)
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 HOME_ZONE: Final = "Asia/Phnom_Penh"
 _ZONES: Final = {
     "AE": "Asia/Dubai", "BN": "Asia/Brunei", "CN": "Asia/Shanghai", "HK": "Asia/Hong_Kong",
@@ -220,13 +221,14 @@ def overlaid(told: SafeContact, said: SafeContact, *, said_later: bool) -> SafeC
 def strictest(all_told: Iterable[SafeContact]) -> SafeContact:
     """What holds for a phone of which several cases tell: every no, and all hours at once.
 
-    The code word, the language and the rule for dropped calls are those of the first that has one.
+    The code word is the one that was said last, the language that of the first who has one.
     """
     told = list(all_told)
     if not told:
         return NOTHING_KNOWN
     within = tuple(SafeHours(one.hours, zone_of(one)) for one in told if one.hours)
-    word = next((one for one in told if one.code_word), told[0])
+    # Whoever said one of the words is known; where none was said, the first is asked for.
+    word = max(told, key=lambda one: (one.code_word is not None, one.code_word_heard_at or _LONG_AGO))
     ends = [one.valid_until for one in told if one.valid_until]
     silent = [one.opted_out_at for one in told if one.opted_out_at]
     dropped = {one.after_dropped_call for one in told} - {AfterDroppedCall.NOT_KNOWN}

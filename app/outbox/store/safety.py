@@ -85,12 +85,12 @@ class SafetyStore:
             cases.setdefault(one.case_id, {})[one.source] = one
         return [in_force(sources) for sources in cases.values()]
 
-    def heard_code_word(self, phone_index: bytes, case_id: UUID, now: datetime) -> None:
-        """Whoever holds the phone said the code word of this case."""
+    def heard_code_word(self, phone_index: bytes, word: str, now: datetime) -> None:
+        """Whoever holds the phone said this code word."""
+        rows = self._connection.execute(_OF_PHONE, {"phone": phone_index}).all()
+        agreed = [row.id for row in rows if self._told(row).safe.code_word == word]
         self._connection.execute(
-            update(safe_contacts)
-            .where(safe_contacts.c.phone_index == phone_index, safe_contacts.c.case_id == case_id)
-            .values(code_word_heard_at=now)
+            update(safe_contacts).where(safe_contacts.c.id.in_(agreed)).values(code_word_heard_at=now)
         )
 
     def end(self, case_id: UUID, at: datetime | None) -> None:

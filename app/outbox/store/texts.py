@@ -206,6 +206,12 @@ class OutboxStore:
             self.move(text, State.EXPIRED, now)
         return kept
 
+    def whereabouts(self, text_id: UUID) -> tuple[State, datetime, str | None] | None:
+        """Where a text is, when it is due, and what keeps it."""
+        asked = select(outbox.c.state, outbox.c.due_at, outbox.c.error_code).where(outbox.c.id == text_id)
+        row = self._connection.execute(asked).one_or_none()
+        return (State(row.state), row.due_at, row.error_code) if row else None
+
     def locked(self, text_id: UUID) -> Kept | None:
         """One text, locked until the transaction ends."""
         return self._one(outbox.c.id == text_id)
