@@ -21,12 +21,15 @@ from app.kernel.refusal import NotFound, Refusal
 from app.outbox.rules import (
     NOTHING_KNOWN,
     Known,
+    Purpose,
+    Reach,
     SafeContact,
+    awaits_code_word,
     call_back_at,
     call_refused_because,
     next_time_to_call,
     next_time_to_text,
-    text_refused_because,
+    phone_refuses,
     zone_of,
 )
 from app.outbox.store import Source, Told, in_force
@@ -203,14 +206,16 @@ def _view(
 ) -> PhoneView:
     added_at, now = times
     sources = told.get(uow.outbox.phone_index(point.phone), {})
-    gate = uow.outbox.safety_of(point.phone)
+    rule = uow.outbox.rule_for(point.phone)
+    gate = rule.safety
     here = replace(in_force(sources), opted_out_at=gate.opted_out_at, country=gate.country)
     return PhoneView(
         id=point.id, phone=point.phone, person=person, added_at=added_at, told=here,
         by=sources.get(Source.CASEWORKER) or sources.get(Source.PERSON), zone=zone_of(here),
         call_refused=call_refused_because(gate, now, urgent=False),
         next_call_at=next_time_to_call(gate, now, urgent=False),
-        text_refused=text_refused_because(gate, now), next_text_at=next_time_to_text(gate, now),
+        text_refused=phone_refuses(rule, Reach(Purpose.WORKER_TEXT), now),
+        next_text_at=None if awaits_code_word(gate, now) else next_time_to_text(gate, now),
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from app.kernel.phone import Phone
+
 
 class Known(StrEnum):
     """What somebody told us of a phone."""
@@ -141,6 +143,19 @@ def call_refused_because(safety: SafeContact, now: datetime, *, urgent: bool) ->
     if safety.may_call is Known.NO:
         return MAY_NOT_CALL
     return None if _in_hours(safety, now, unless_agreed=urgent) else OUTSIDE_HOURS
+
+
+@dataclass(frozen=True, slots=True)
+class CallLeave:
+    """That one phone may be rung at one moment: no carrier rings without. `leave_to_call` alone gives it."""
+
+    phone: Phone
+    at: datetime
+
+
+def leave_to_call(phone: Phone, safety: SafeContact, now: datetime, *, urgent: bool) -> CallLeave | None:
+    """The call gate: what a carrier needs to ring the phone now. None: `call_refused_because` says why."""
+    return CallLeave(phone, now) if call_refused_because(safety, now, urgent=urgent) is None else None
 
 
 def may_leave_voicemail(safety: SafeContact, now: datetime) -> bool:
