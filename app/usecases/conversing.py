@@ -133,6 +133,8 @@ def hear_code_word(uow: UnitOfWork, came: Came, *, now: datetime) -> CodeWord:
         return CodeWord.NOT_NEEDED
     body, index = came.message.body, uow.outbox.phone_index(came.point.phone)
     words = {told.code_word for told in uow.outbox.safety.of_phone(index) if told.code_word}
+    if not words:
+        return CodeWord.NOT_NEEDED
     said = [word for word in words if says_word(body, word)]
     for word in said:
         uow.outbox.safety.heard_code_word(index, word, now)

@@ -66,6 +66,8 @@ def test_h1_a_text_outside_the_safe_hours_goes_in_the_next_ones(desk: Desk) -> N
     desk.put(may_text="yes", hours=[NIGHT])
     written = desk.write().json()
     assert written["waits_for"] == "outside_hours"
+    with desk.here.office.look() as uow:
+        assert uow.outbox.in_trouble(desk.here.clock.forward(minutes=0) + timedelta(hours=1)) == {}
     assert written["due_at"].startswith("2026-06-08T15:00:00")  # ten at night in Bangkok
     assert desk.gone() == []
     desk.here.clock.forward(hours=10, minutes=59)
