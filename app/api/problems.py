@@ -56,6 +56,7 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
+    because: str | None = Field(default=None, description="where a phone must not be written to: why")
 
 
 class Problems:
