@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.i18n.wording import check
 from tests.fakes import FakeCarrier
 from tests.makers import KHMER_UNPAID, LOTUS, Installation
 from tests.safe_desk import NEUTRAL, SENDER, WORD, Desk
@@ -74,6 +75,7 @@ def test_h1_a_text_outside_the_safe_hours_goes_in_the_next_ones(desk: Desk) -> N
     assert desk.gone() == []
     desk.here.clock.forward(minutes=1)
     assert desk.gone() == [NEUTRAL]
+    assert desk.carrier.sent[-1].valid_for == timedelta(hours=8)  # a phone that is off must not ring by day
 
 
 def test_h1_a_text_whose_words_end_before_the_safe_hours_is_let_go_and_a_human_told(desk: Desk) -> None:
@@ -218,6 +220,12 @@ def test_h1_looking_at_numbers_is_remembered(desk: Desk) -> None:
 
 
 # H2: neutral words ---------------------------------------------------------------------------------------
+
+
+def test_h2_every_text_of_ours_to_a_person_is_short_and_gives_nothing_away(here: Installation) -> None:
+    checked = check(here.office.rulebook.catalogues, here.office.rulebook.unsafe_words)
+    assert {one.language for one in checked} == {"km", "km-Latn", "en"}
+    assert [(one.key, one.language) for one in checked if not one.ok] == []
 
 
 def test_h2_a_caseworkers_words_that_give_the_person_away_are_refused(desk: Desk) -> None:

@@ -97,7 +97,7 @@ def test_what_leases_texts_asks_again() -> None:
     ]
     assert [node.name for node in leasing] == ["lease", "offer"]
     for node in leasing:
-        assert "_held_back" in {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        assert "_allowed" in {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     others = [
         path
         for path in modules("app")

@@ -35,6 +35,7 @@ from app.outbox.rules import (
     phone_refuses,
     strictest,
     text_refused_because,
+    text_safe_until,
     zone_of,
 )
 
@@ -187,6 +188,17 @@ def test_a_text_of_our_own_accord_needs_a_yes_and_the_hour() -> None:
     assert text_refused_because(YES_TO_TEXTS, at(8, 12)) is None
     assert text_refused_because(YES_TO_TEXTS, at(8, 3)) == "outside_hours"
     assert next_time_to_text(YES_TO_TEXTS, at(8, 3)) == at(8, 7)
+
+
+def test_a_text_may_arrive_no_later_than_the_agreed_hours_end() -> None:
+    nights = replace(YES_TO_TEXTS, hours=(NIGHT,))
+    assert text_safe_until(nights, at(8, 23)) == at(9, 6)
+    assert text_safe_until(NOTHING_KNOWN, at(8, 12), wrote_at=at(8, 12)) is None
+    # Outside the hours an answer is good while its person holds the phone.
+    noon = at(8, 12)
+    assert text_safe_until(nights, noon, wrote_at=noon) == noon + IN_HAND + timedelta(seconds=1)
+    always = replace(YES_TO_TEXTS, hours=(SafeWindow(time(7), time(7)),))
+    assert text_safe_until(always, noon) is None
 
 
 def test_a_yes_runs_out_and_a_no_does_not() -> None:

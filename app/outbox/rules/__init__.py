@@ -29,6 +29,7 @@ from app.outbox.rules.safety import (
     overlaid,
     strictest,
     text_refused_because,
+    text_safe_until,
     zone_of,
 )
 from app.outbox.rules.texts import (
@@ -120,6 +121,7 @@ __all__ = [
     "phone_refuses",
     "strictest",
     "text_refused_because",
+    "text_safe_until",
     "wait_before",
     "zone_of",
 ]

@@ -63,6 +63,16 @@ class SafeHours:
         local = moment.astimezone(ZoneInfo(self.zone))
         return any(window.holds(local) for window in self.windows)
 
+    def endings(self, after: datetime) -> Iterator[datetime]:
+        """When the windows end within the next eight days, as aware UTC times."""
+        zone = ZoneInfo(self.zone)
+        today = after.astimezone(zone).date()
+        for window in self.windows:
+            for days in range(9):
+                ends = datetime.combine(today + timedelta(days=days), window.ends, zone).astimezone(UTC)
+                if ends > after:
+                    yield ends
+
     def beginnings(self, after: datetime) -> Iterator[datetime]:
         """When the windows begin within the next eight days, as aware UTC times."""
         zone = ZoneInfo(self.zone)
@@ -204,6 +214,21 @@ def next_time_to_text(
         if text_refused_because(safety, moment, wrote_at=wrote_at) is None:
             return moment
     return None
+
+
+def text_safe_until(
+    safety: SafeContact, now: datetime, *, wrote_at: datetime | None = None
+) -> datetime | None:
+    """Until when a text that goes now may still arrive, in UTC; None where no hours were agreed.
+
+    A carrier keeps a text for a phone that is switched off, and would bring it in the middle of the night.
+    """
+    ends = {moment for hours in _agreed(safety) for moment in hours.endings(now)}
+    if ends and wrote_at is not None:
+        # Just after the ten minutes, for they belong to them.
+        ends.add(wrote_at + IN_HAND + timedelta(seconds=1))
+    later = (moment for moment in sorted(ends) if moment > now)
+    return next((end for end in later if text_refused_because(safety, end, wrote_at=wrote_at)), None)
 
 
 def awaits_code_word(safety: SafeContact, now: datetime) -> bool:
