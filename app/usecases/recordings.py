@@ -245,7 +245,7 @@ def _call_of(uow: UnitOfWork, recording: Recording, *, now: datetime) -> Call:
         return call
     over = Call(
         id=new_id(now), kind=Kind.HOTLINE, carrier=carrier, account=account, carrier_id=carrier_id,
-        via="", sender_kind=answering.NOT_KNOWN, state=replace(ivr.begin(), step=Step.DONE),
+        via="", sender_kind=answering.NOT_KNOWN, state=replace(ivr.begin(), step=Step.GONE),
         began_at=recording.announced_at, ends_by=now, ended_at=now, ended_as=Ending.LOST,
         seconds=recording.seconds,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -75,7 +76,8 @@ class Recordings:
         finally:
             if not kept:
                 # Whoever dies here leaves bytes to which nobody has the key; the sweep finds them.
-                self.files.delete(ref.name)
+                with suppress(OSError):
+                    self.files.delete(ref.name)
 
     def _stored(self, leased: Recording, ref: FileRef) -> KeptSound:
         """The sound on disk, and read back: soon nobody else has it. Raises: NotHad."""

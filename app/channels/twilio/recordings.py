@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import chain
 from typing import Final
 
@@ -28,9 +29,10 @@ class TwilioRecordings:
     one configured host, or nowhere.
     """
 
-    def __init__(self, account: Account, *, limit_bytes: int) -> None:
-        """Fetch for this account what is not larger than that."""
+    def __init__(self, account: Account, *, limit_bytes: int, within: timedelta = FETCH_WITHIN) -> None:
+        """Fetch for this account what is not larger than that and comes as a whole within this time."""
         self._account = account
+        self._within = within
         self._limit = limit_bytes
         self._session = requests.Session()
         self._session.auth = (account.sid, account.token)
@@ -40,7 +42,7 @@ class TwilioRecordings:
     @contextmanager
     def sound(self, carrier_id: str) -> Iterator[Sound]:
         """The recording as MP3, a quarter of a WAV's size. Raises: NotHad, also while it is read."""
-        give_up_at = time.monotonic() + FETCH_WITHIN.total_seconds()
+        give_up_at = time.monotonic() + self._within.total_seconds()
         with self._ask("GET", carrier_id, ".mp3") as answer:
             if answer.status_code != _OK:
                 raise NotHad(_problem_of(answer.status_code))
@@ -82,7 +84,8 @@ class TwilioRecordings:
         """The body as it comes, nothing unpacked. Raises: NotHad."""
         size = 0
         try:
-            for piece in answer.raw.stream(_PIECE_BYTES, decode_content=False):
+            # Whatever is there at the moment: waiting for a full piece, one would not see how late it is.
+            while piece := answer.raw.read1(_PIECE_BYTES, decode_content=False):
                 size += len(piece)
                 if size > self._limit:
                     raise NotHad(Problem.TOO_LARGE)
