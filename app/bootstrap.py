@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from app.channels.twilio import reading as twilio
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
 from app.channels.twilio.reconciler import Reconciler
+from app.channels.twilio.recordings import TwilioRecordings
 from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
@@ -38,11 +39,13 @@ from app.kernel.phone import Phone
 from app.outbox.rules import Carrier, Way
 from app.settings import Environment, Settings
 from app.store.database import Database
+from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.usecases import signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
+from app.workers.recordings import Recordings, Retention
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
@@ -134,6 +137,8 @@ class Application:
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
             Loop("anchors", Hourly(self._anchor).step),
+            Loop("recordings", self.recordings.step),
+            Loop("retention", self.retention.step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
@@ -145,6 +150,23 @@ class Application:
         """Note, outside the database, where the audit chain ends."""
         with self.office.look() as uow:
             anchor_end(uow.audit, self.anchors, now)
+
+    @cached_property
+    def recording_files(self) -> FileStore:
+        """What callers left, sealed; a folder in which nothing else lies, so that strays can be swept."""
+        return FileStore(self.settings.files_dir / "recordings", self.office.rulebook.passed)
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """What brings recordings from their carriers to our files."""
+        account, limit = _account(self.settings), self.settings.recording_max_bytes
+        holders = {TWILIO: TwilioRecordings(account, limit_bytes=limit)} if account else {}
+        return Recordings(self.office, self.recording_files, self.clock, holders, limit)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What lets go of recordings whose time is over."""
+        return Retention(self.office, self.recording_files, timedelta(days=self.settings.recording_days))
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
@@ -226,8 +248,13 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
 
 
 def _twilio_account(settings: Settings) -> Account | None:
+    """The account for texts, which need a number to leave from."""
+    return _account(settings) if settings.listed("twilio_sms_numbers") else None
+
+
+def _account(settings: Settings) -> Account | None:
     tokens = settings.listed("twilio_auth_tokens")
-    if not (settings.twilio_account_sid and tokens and settings.listed("twilio_sms_numbers")):
+    if not (settings.twilio_account_sid and tokens):
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds

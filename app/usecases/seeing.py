@@ -221,7 +221,7 @@ def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dic
 
 
 def _ids(items: list[TimelineItem], key: str) -> set[UUID]:
-    return {UUID(item.details[key]) for item in items if key in item.details}
+    return {UUID(item.details[key]) for item in items if item.details.get(key)}
 
 
 def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, Any]:
