@@ -11,7 +11,9 @@ from typing import Final
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
+from app.channels.prompts import PromptDoor
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.desk import DeskDoor
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
 from app.channels.twilio.reconciler import Reconciler
@@ -37,7 +39,8 @@ from app.outbox.rules import Carrier, Way
 from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.group_commit import GroupCommit
-from app.usecases import signing_in
+from app.store.plain_files import PlainFiles
+from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
@@ -100,7 +103,23 @@ class Application:
     def voice_door(self) -> VoiceDoor:
         """Twilio's webhooks for calls."""
         base_url = self.settings.public_base_url.rstrip("/")
-        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, None)
+        tone, _, _ = prompting.TONE
+        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, tone)
+
+    @cached_property
+    def desk_door(self) -> DeskDoor:
+        """Twilio's webhooks for calls in which a worker records prompts."""
+        return DeskDoor(self.voice_door, self.prompt_files, None)
+
+    @cached_property
+    def prompt_door(self) -> PromptDoor:
+        """Where carriers fetch the sounds of prompts."""
+        return PromptDoor(self.office, self.prompt_files)
+
+    @cached_property
+    def prompt_files(self) -> PlainFiles:
+        """The sounds of prompts. They hold nothing personal, so they are not sealed."""
+        return PlainFiles(self.settings.files_dir / "prompts")
 
     @cached_property
     def _twilio_signatures(self) -> SignatureCheck:

@@ -18,6 +18,8 @@ from tests.makers import Installation
 CARRIER_DOORS = {
     ("POST", "/twilio/sms"),
     ("POST", "/twilio/sms/status"),
+    ("POST", "/twilio/voice/desk/{at}"),
+    ("GET", "/prompts/{address}"),
     ("GET", "/gateways/cht/{gateway}"),
     ("POST", "/gateways/cht/{gateway}"),
 }
