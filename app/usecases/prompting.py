@@ -95,6 +95,11 @@ class Faulty:
     language: str
     problem: str  # missing | outdated | file_missing | file_damaged
 
+    @property
+    def must_be_mended(self) -> bool:
+        """False where the carrier's machine could say the words as well, and only they have changed."""
+        return self.language == NEEDED or self.problem != Standing.OUTDATED
+
 
 class Learnt(StrEnum):
     """What a sound file changed."""
