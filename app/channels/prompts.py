@@ -1,5 +1,6 @@
 """The door at which carriers fetch prompts: sounds at addresses that nobody can guess."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from app.usecases.prompting import TONE, Served
 from app.usecases.unit_of_work import Office
 
 _LOG = structlog.get_logger("prompts")
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9_-]{16,64}\.(wav|mp3)")
 # What stands at an address never changes: a new recording has a new one.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -31,7 +33,7 @@ class PromptDoor:
         name, content, sound = TONE
         if address == name:
             return self._given(request, Served(name, sound), content)
-        found = await run_in_threadpool(self._found, address)
+        found = await run_in_threadpool(self._found, address) if _ADDRESS.fullmatch(address) else None
         return self._given(request, found) if found else Response(status_code=404)
 
     def _found(self, address: str) -> Served | None:

@@ -77,10 +77,10 @@ def open_desk(uow: UnitOfWork, username: str, language: Language, pin_hash: str,
     if phone in uow.rulebook.own_numbers:
         _refuse("the phone of this worker is a number of the hotline")
     known = uow.prompts.desk_of(worker.id)
-    same = known if known and known.language == language else None
+    drafted = known if known and known.draft and known.language == language else None
     desk = Desk(
         worker.id, _index(uow, phone), pin_hash, language.value, now + DESK_OPEN_FOR,
-        key=same.key if same else None, draft=same.draft if same else None,
+        key=drafted.key if drafted else None, draft=drafted.draft if drafted else None,
         undeleted=known.undeleted if known else (),
     )  # fmt: skip
     uow.prompts.open_desk(desk)

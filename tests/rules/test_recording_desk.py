@@ -17,7 +17,7 @@ from app.calls.rules.desk import (
     begin,
     document_of,
 )
-from app.calls.rules.documents import Hangup, PlayFile, Record
+from app.calls.rules.documents import Gather, Hangup, PlayFile, Record
 from app.calls.rules.ivr import State, Step
 from app.kernel.language import Language
 
@@ -83,7 +83,9 @@ def test_the_last_one_ends_the_list(key: str) -> None:
 def test_a_draft_from_a_call_that_broke_off_is_played_first() -> None:
     entered = walked([Heard("123456", pin_right=True)], Situation(3, drafted=True))
     assert entered.step is Step.DESK_LISTEN
-    assert PlayFile("an address") in document_of(entered, AtHand(3, 1, "an address"))[0].sounds  # type: ignore[union-attr] - a question
+    played = document_of(entered, AtHand(3, 1, "an address"))[0]
+    assert isinstance(played, Gather)
+    assert PlayFile("an address") in played.sounds
 
 
 def test_a_sound_that_did_not_come_is_asked_for_again_three_times() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import wave
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -54,22 +55,20 @@ def test_what_a_telephone_cannot_play_is_refused_with_the_reason(content: bytes,
         look_at(content)
 
 
-@given(st.binary(max_size=400), st.sampled_from([b"", b"RIFF\x00\x00\x00\x00WAVE", b"ID3", b"\xff\xfb\x10\xc4"]))
+@given(
+    st.binary(max_size=400), st.sampled_from([b"", b"RIFF\x00\x00\x00\x00WAVE", b"ID3", b"\xff\xfb\x10\xc4"])
+)
 def test_no_bytes_at_all_do_more_than_be_refused(noise: bytes, head: bytes) -> None:
-    try:
+    with suppress(NotASound):
         assert look_at(head + noise).milliseconds >= 300
-    except NotASound as refused:
-        assert str(refused)
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=8))
 def test_a_damaged_file_is_refused_or_measured_never_more(at: int, noise: bytes) -> None:
     content = bytearray(a_wav(0.5))
     content[at : at + len(noise)] = noise
-    try:
+    with suppress(NotASound):
         assert 300 <= look_at(bytes(content)).milliseconds <= 60_000
-    except NotASound as refused:
-        assert str(refused)
 
 
 def test_the_tone_is_a_short_sound_of_telephone_quality_and_not_silence() -> None:
