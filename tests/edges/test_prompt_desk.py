@@ -128,7 +128,7 @@ def _desk(request: pytest.FixtureRequest, install: Any) -> Desk:
     voice = Voice(ACCOUNT, [NUMBER], here.clock.now)
     carrier = Carrier(voice)
     wired = here.application
-    door = DeskDoor(wired.voice_door, wired.prompt_files, carrier, pauses=(0, 0))
+    door = DeskDoor(wired.voice_door, wired.prompt_files, lambda: carrier, pauses=(0, 0))
     client = TestClient(Starlette(routes=[
         Route("/twilio/voice", door.voice.began, methods=["POST"]),
         Route("/twilio/voice/next/{at:int}", door.voice.next, methods=["POST"]),

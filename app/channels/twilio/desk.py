@@ -1,7 +1,7 @@
 """The recording desk over Twilio: checks the PIN, and fetches what a worker read aloud, between documents."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +22,7 @@ from app.usecases.recording_desk import Asked, Told
 _LOG = structlog.get_logger("desk")
 # A carrier takes a moment until it gives out what it has just recorded, and waits 15 s for an answer.
 PAUSES: Final = (0.4, 0.8, 1.6, 2.4)
+_PATIENCE_SECONDS: Final = 5.0
 
 
 class Pieces(Protocol):
@@ -51,11 +52,14 @@ class TooLarge(Fault):
 
 @dataclass(frozen=True)
 class DeskDoor:
-    """The documents of a desk's calls. `holder` is None where no carrier is configured to fetch from."""
+    """The documents of a desk's calls.
+
+    `holder` makes what fetches in one thread; None where no carrier is configured to fetch from.
+    """
 
     voice: VoiceDoor
     files: PlainFiles
-    holder: Holder | None
+    holder: Callable[[], Holder] | None
     pauses: tuple[float, ...] = PAUSES
 
     async def next(self, request: Request) -> Response:
@@ -91,8 +95,12 @@ class DeskDoor:
 
     def _take(self, asked: Asked, key: str, recording: str) -> None:
         """Fetch what was read aloud and keep it as a draft; where that fails, it is asked for again."""
+        if self.holder is None:
+            _LOG.warning("desk_has_no_carrier")
+            return
+        holder = self.holder()
         try:
-            content = self._fetched(recording)
+            content = self._fetched(holder, recording)
             sound = look_at(content)
         except NotASound as problem:
             _LOG.warning("desk_sound_refused", problem=str(problem))
@@ -104,28 +112,29 @@ class DeskDoor:
         with self.voice.office.work(self.voice.clock.now()) as uow:
             recording_desk.draft_came(uow, asked, sound, recording)
             left_there = recording_desk.undeleted(uow, asked.worker_id)
-        self._delete(asked, left_there)
+        self._delete(holder, asked, left_there)
 
-    def _fetched(self, recording: str) -> bytes:
-        if self.holder is None:
-            raise Fault("no carrier to fetch recordings from")
+    def _fetched(self, holder: Holder, recording: str) -> bytes:
+        """The whole recording, tried a few times. Raises: TooLarge, and whatever a network may do."""
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
         for pause in self.pauses:
             time.sleep(pause)
             try:
-                return _read(self.holder, recording)
+                return _read(holder, recording)
             except TooLarge:
                 raise
-            except Exception as problem:  # noqa: BLE001 - it may be there a moment later
+            except Exception as problem:
                 _LOG.info("desk_sound_not_there", error=type(problem).__name__)
-        return _read(self.holder, recording)
+                if time.monotonic() > give_up_at:
+                    raise
+        return _read(holder, recording)
 
-    def _delete(self, asked: Asked, recordings: tuple[str, ...]) -> None:
+    def _delete(self, holder: Holder, asked: Asked, recordings: tuple[str, ...]) -> None:
         """Delete recordings at the carrier; what cannot be deleted now is tried again with the next."""
         gone = set()
         for recording in recordings:
             try:
-                if self.holder:
-                    self.holder.delete(recording)
+                holder.delete(recording)
                 gone.add(recording)
             except Exception as problem:  # noqa: BLE001 - tried again later
                 _LOG.warning("desk_sound_not_deleted", error=type(problem).__name__)
