@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from app.audit.service import AnchorFile, anchor_end
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
@@ -44,7 +46,7 @@ from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
-from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
+from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
@@ -93,6 +95,11 @@ class Application:
     def inbox(self) -> InboxWriter:
         """The inbox that this process's doors write to."""
         return InboxWriter(self.office, self.clock)
+
+    @cached_property
+    def anchors(self) -> AnchorFile:
+        """Where the ends of the audit chain are noted."""
+        return AnchorFile(self.settings.anchors_file, self.office.vault)
 
     @cached_property
     def twilio_door(self) -> TwilioDoor:
@@ -145,12 +152,18 @@ class Application:
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
+            Loop("anchors", Hourly(self._anchor).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
+
+    def _anchor(self, now: datetime) -> None:
+        """Note, outside the database, where the audit chain ends."""
+        with self.office.look() as uow:
+            anchor_end(uow.audit, self.anchors, now)
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the

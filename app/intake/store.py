@@ -284,13 +284,13 @@ class IntakeStore:
             asked = asked.where(inbox.c.number < before)
         return [self._listed(row) for row in self._connection.execute(asked)]
 
-    def raw_of(self, arrival_id: UUID) -> tuple[bytes, UUID | None] | None:
-        """What a carrier gave us, byte for byte, and the message that came of it."""
-        asked = select(inbox.c.id, inbox.c.raw, inbox.c.message_id).where(inbox.c.id == arrival_id)
+    def raw_of(self, arrival_id: UUID) -> tuple[bytes, UUID | None, UUID | None] | None:
+        """What a carrier gave us, byte for byte, and the message or call that came of it."""
+        asked = select(inbox).where(inbox.c.id == arrival_id)
         row = self._connection.execute(asked).one_or_none()
         if row is None:
             return None
-        return self._vault.open_bytes(row.raw, Place("inbox", row.id, "raw")), row.message_id
+        return self._vault.open_bytes(row.raw, Place("inbox", row.id, "raw")), row.message_id, row.call_id
 
     def _listed(self, row: Row[Any]) -> dict[str, Any]:
         place = Place("contact_point", row.contact_point_id, "phone") if row.contact_point_id else None

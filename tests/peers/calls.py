@@ -165,7 +165,7 @@ class Line(Exchange):
         self._end(leg, self.status_url, form)
         return heard
 
-    def outgoing(self, call: Call, picks: Picks = NO_ANSWER, caller: Caller | None = None) -> Heard:
+    def outgoing(self, call: Call, picks: Picks, caller: Caller | None = None) -> Heard:
         """Make a call that our service asked for: ring, run its document, and tell what was asked to be told.
 
         `picks` says what happens when the phone rings; its `steps` are taken unless a caller is given.

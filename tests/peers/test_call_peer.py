@@ -1,80 +1,27 @@
 """The call peer executes our documents as a carrier does, and forgives nothing that a carrier would not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from hypothesis import given
 
 from tests.peers import Answer
-from tests.peers.calls import (
-    BUSY,
-    HANG_UP,
-    NO_ANSWER,
-    SILENCE,
-    UNREACHABLE,
-    VOICEMAIL,
-    Ended,
-    Heard,
-    Line,
-    Picks,
-    Script,
-    hangs_up,
-    in_turn,
-    picks_up,
-    says,
-    scripts,
+from tests.peers.call_stub import (
+    ACCOUNT,
+    DUTY,
+    HANGUP,
+    OURS,
+    PUBLIC,
+    RECORD,
+    THEIRS,
+    XML,
+    a_line,
+    ring,
+    stub,
 )
+from tests.peers.calls import HANG_UP, SILENCE, Ended, Line, Script, hangs_up, says, scripts
 from tests.peers.twiml import Gather, Play, Record, Say
-
-ACCOUNT = "AC" + "0123456789abcdef" * 2
-PUBLIC = "https://hotline.example"
-OURS, THEIRS, DUTY = "+855312345678", "+66812345678", "+85512345678"
-XML = {"content-type": "text/xml; charset=utf-8"}
-HANGUP = "<Hangup/>"
-
-
-@dataclass
-class Stub:
-    """A service with one canned document for each path; what is not listed hangs up."""
-
-    documents: dict[str, str | Answer] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def __call__(self, url: str, form: Mapping[str, str]) -> Answer:
-        """Answer a form."""
-        path = urlsplit(url).path
-        self.asked.append((path, dict(form)))
-        found = self.documents.get(path, HANGUP)
-        return found if isinstance(found, Answer) else Answer(200, XML, f"<Response>{found}</Response>")
-
-    @property
-    def paths(self) -> list[str]:
-        """Where it was asked, in order."""
-        return [path for path, _ in self.asked]
-
-    def form(self, path: str) -> dict[str, str]:
-        """The last form for a path."""
-        return next(form for asked, form in reversed(self.asked) if asked == path)
-
-
-def a_line(*documents: str | Answer, at: Mapping[str, str | Answer] | None = None, **changes: Any) -> Line:
-    """A line whose first document is at /twilio/voice, the others at /1, /2 and so on."""
-    first, *others = documents or (HANGUP,)
-    paths = {"/twilio/voice": first} | {f"/{i}": one for i, one in enumerate(others, 1)} | dict(at or {})
-    return Line(Stub(paths), ACCOUNT, PUBLIC, **changes)
-
-
-def stub(line: Line) -> Stub:
-    assert isinstance(line.post, Stub)
-    return line.post
-
-
-def ring(line: Line, *steps: Any, hang_up_at: int | None = None) -> Heard:
-    return line.call(THEIRS, OURS, Script(*steps, hang_up_at=hang_up_at))
 
 
 def test_the_first_request_says_what_a_carrier_says_of_a_call() -> None:
@@ -102,6 +49,7 @@ def test_the_first_request_says_what_a_carrier_says_of_a_call() -> None:
         (Answer(200, {"content-type": "text/xml; charset=tis-620"}, "<Response/>"), "charset"),
         (Answer(200, XML, "<Response>"), "not well-formed"),
         (Answer(200, XML, ""), "not well-formed"),
+        (Answer(200, XML, "<Response>\ufffd</Response>"), "not UTF-8"),
         (Answer(200, XML, "<response/>"), "the root is <response>"),
         (Answer(200, XML, "<!DOCTYPE Response><Response/>"), "document type"),
         (Answer(200, XML, f"<Response><Play>/{'a' * 65_536}</Play></Response>"), "larger than 65536"),
@@ -119,6 +67,11 @@ def test_a_service_that_does_not_answer_is_a_canned_error() -> None:
 
     heard = ring(Line(silent, ACCOUNT, PUBLIC))
     assert (heard.ended, heard.faults, heard.requests) == (Ended.DROPPED, ["canned error: ReadTimeout"], 1)
+
+
+def test_words_may_stand_in_a_section_of_their_own() -> None:
+    heard = ring(a_line("<Say><![CDATA[one & two]]></Say>"))
+    assert (heard.said, heard.faults) == ([Say("one & two")], [])
 
 
 def test_a_document_of_exactly_the_largest_size_is_read() -> None:
@@ -293,12 +246,6 @@ def test_a_smaller_limit_of_documents_holds() -> None:
     assert (heard.ended, heard.requests) == (Ended.TOO_MANY_DOCUMENTS, 3)
 
 
-RECORD = (
-    '<Record action="/1" maxLength="120" timeout="5" finishOnKey="#" recordingStatusCallback="/recording"'
-    ' recordingStatusCallbackEvent="completed absent"/><Redirect>/2</Redirect>'
-)
-
-
 def test_a_message_is_told_to_the_action_and_after_the_call_to_the_callback() -> None:
     line = a_line(RECORD)
     heard = ring(line, says(12.7, "#"))
@@ -353,6 +300,18 @@ def test_a_hang_up_in_a_message_keeps_what_was_said_and_hears_no_answer() -> Non
     assert stub(line).form("/recording")["RecordingStatus"] == "completed"
 
 
+def test_a_message_that_is_full_ends_before_its_caller_leaves() -> None:
+    line = a_line(RECORD, "<Play>/thanks.mp3</Play>")
+    heard = ring(line, hangs_up(500))
+    assert (heard.recordings[0].seconds, heard.played) == (120, [f"{PUBLIC}/thanks.mp3"])
+    assert "Digits" not in stub(line).form("/1")
+
+
+def test_an_action_that_fails_after_a_hang_up_is_a_fault() -> None:
+    heard = ring(a_line(RECORD, Answer(500, XML, "")), hangs_up(7))
+    assert heard.faults == ["our service answered 500 after a hang-up"]
+
+
 def test_a_hang_up_before_the_first_word_leaves_nothing() -> None:
     line = a_line(RECORD)
     assert ring(line, HANG_UP).recordings[0].absent
@@ -386,99 +345,6 @@ def test_callers_may_hang_up_at_any_verb_and_at_any_question() -> None:
     assert [type(verb) for verb in heard.verbs] == [Play, Gather, Record]
     assert heard.ended is Ended.LEFT
     assert ring(a_line(document, status_url=f"{PUBLIC}/status"), hang_up_at=0).status == "no-answer"
-
-
-DIAL = (
-    '<Dial action="/1" timeout="25" callerId="+855312345678" timeLimit="600" answerOnBridge="true">'
-    '<Number url="/whisper" statusCallback="/child"'
-    f' statusCallbackEvent="initiated ringing answered completed">{DUTY}</Number></Dial><Redirect>/2</Redirect>'
-)
-WHISPER = '<Gather numDigits="1" action="/accepted"><Play>/press-1.mp3</Play></Gather><Hangup/>'
-
-
-def dialled(picks: Picks, *steps: Any, **changes: Any) -> tuple[Line, Heard]:
-    line = a_line(DIAL, at={"/whisper": WHISPER, "/accepted": ""}, answers=in_turn(picks), **changes)
-    return line, ring(line, *steps)
-
-
-@pytest.mark.parametrize(
-    ("picks", "status"),
-    [
-        (BUSY, "busy"), (NO_ANSWER, "no-answer"), (UNREACHABLE, "failed"), (VOICEMAIL, "no-answer"),
-        (picks_up(), "no-answer"), (picks_up(HANG_UP), "no-answer"),
-        (picks_up("1", after_seconds=26), "no-answer"), (picks_up("1"), "completed"),
-    ],
-)  # fmt: skip
-def test_the_action_learns_what_became_of_the_other_phone(picks: Picks, status: str) -> None:
-    line, heard = dialled(picks)
-    (one,) = heard.dials
-    form = stub(line).form("/1")
-    assert (one.number, one.timeout, one.caller_id, one.result) == (DUTY, 25, OURS, status)
-    assert (form["DialCallStatus"], form["DialCallSid"], form["CallSid"]) == (status, one.sid, heard.sid)
-    assert form.get("DialCallDuration") == ("60" if status == "completed" else None)
-    assert heard.faults == []
-    assert heard.answered == (status == "completed")
-    told = [form for path, form in stub(line).asked if path == "/child"]
-    assert told[-1]["CallStatus"] == status
-    assert {form["ParentCallSid"] for form in told} == {heard.sid}
-
-
-def test_the_other_phone_hears_its_own_document_first() -> None:
-    line, heard = dialled(picks_up("1", talks_seconds=1000))
-    whisper = heard.dials[0].whisper
-    assert whisper is not None
-    assert (whisper.played, whisper.digits) == ([f"{PUBLIC}/press-1.mp3"], ["1"])
-    form = stub(line).form("/whisper")
-    assert (form["To"], form["From"], form["Direction"]) == (DUTY, OURS, "outbound-dial")
-    assert (form["ParentCallSid"], form["CallSid"]) == (heard.sid, heard.dials[0].sid)
-    assert heard.dials[0].seconds == 600
-    told = [form["CallStatus"] for path, form in stub(line).asked if path == "/child"]
-    assert told == ["initiated", "ringing", "in-progress", "completed"]
-
-
-def test_a_whisper_can_neither_record_nor_dial_nor_reject() -> None:
-    for verb in ("<Record/>", f"<Dial><Number>{DUTY}</Number></Dial>", "<Reject/>"):
-        line = a_line(DIAL, at={"/whisper": verb}, answers=in_turn(picks_up("1")))
-        heard = ring(line)
-        assert heard.dials[0].result == "no-answer"
-        assert "in a whisper" in heard.faults[0]
-
-
-def test_a_caller_who_gives_up_cancels_the_ringing_or_cuts_the_talk() -> None:
-    line, heard = dialled(NO_ANSWER, hangs_up(10))
-    assert (heard.ended, heard.dials[0].result, heard.seconds) == (Ended.LEFT, "canceled", 10)
-    assert stub(line).form("/1")["DialCallStatus"] == "canceled"
-    line, heard = dialled(picks_up("1", talks_seconds=300), hangs_up(100))
-    assert (heard.ended, heard.dials[0].result) == (Ended.LEFT, "completed")
-    assert 80 < heard.dials[0].seconds < 100
-    assert stub(line).form("/1")["CallStatus"] == "completed"
-
-
-def test_of_phones_that_ring_together_the_first_to_accept_is_connected() -> None:
-    numbers = "".join(f'<Number url="/whisper">+8551234567{i}</Number>' for i in range(3))
-    picks = {"+85512345670": picks_up("1", after_seconds=9), "+85512345671": VOICEMAIL, "+85512345672": BUSY}
-    line = a_line(
-        f'<Dial action="/1">{numbers}</Dial>',
-        at={"/whisper": WHISPER, "/accepted": ""},
-        answers=picks.__getitem__,
-    )
-    heard = ring(line)
-    assert [one.result for one in heard.dials] == ["completed", "canceled", "busy"]
-
-
-def test_without_an_action_the_flow_goes_on_behind_the_dial() -> None:
-    line = a_line(f"<Dial><Number>{DUTY}</Number></Dial><Redirect>/2</Redirect>", answers=in_turn(picks_up()))
-    assert ring(line).dials[0].result == "completed"
-    assert stub(line).paths == ["/twilio/voice", "/2"]
-
-
-def test_somleng_plays_nothing_to_who_picks_up_and_names_no_call_that_failed() -> None:
-    line, heard = dialled(picks_up(), flavour="somleng")
-    assert "Somleng plays nothing" in heard.faults[0]
-    assert (heard.dials[0].result, heard.dials[0].whisper) == ("completed", None)
-    line, heard = dialled(BUSY, flavour="somleng")
-    assert "DialCallSid" not in stub(line).form("/1")
-    assert stub(line).paths == ["/twilio/voice", "/1"]
 
 
 def test_callbacks_wait_for_the_test_that_wants_them_late_twice_or_out_of_order() -> None:

@@ -338,7 +338,8 @@ def _unreadable(answer: Answer) -> str | None:
         (kind.strip().lower() not in _XML, f"the content type is {kind!r}"),
         (charset not in {"", "utf-8"}, f"the charset is {charset!r}"),
         (len(answer.body.encode()) > MAX_BYTES, f"the document is larger than {MAX_BYTES} bytes"),
-        ("<!" in answer.body.replace("<!--", ""), "the document has a document type"),
+        ("\ufffd" in answer.body, "the document is not UTF-8"),
+        ("<!DOCTYPE" in answer.body, "the document has a document type"),
     )
     return next((words for is_so, words in wrong if is_so), None)
 
