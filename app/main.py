@@ -9,7 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, exports, intake, operations, people, sign_in
+from app.api import case_work, cases, exports, intake, operations, people, recordings, sign_in
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
@@ -36,13 +36,15 @@ def create_app(application: Application | None = None) -> FastAPI:
         redoc_url=None,
         routes=list[BaseRoute](doors),
     )
-    app.state.services = Services(wired.office, wired.clock, wired.settings.token_minutes)
+    app.state.services = Services(
+        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files
+    )
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
     app.add_middleware(BodyLimit)
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, intake, people, exports):
+    for room in (operations, sign_in, cases, case_work, intake, people, exports, recordings):
         app.include_router(room.door)
     describe(app)
     return app

@@ -210,6 +210,27 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('announced', 'kept')"),
             postgresql_where=sa.text("state IN ('announced', 'kept')"),
         )
+        batch_op.create_index(
+            "recording_file",
+            ["file_name"],
+            unique=True,
+            sqlite_where=sa.text("file_name IS NOT NULL"),
+            postgresql_where=sa.text("file_name IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "recording_old",
+            ["kept_at"],
+            unique=False,
+            sqlite_where=sa.text("file_name IS NOT NULL"),
+            postgresql_where=sa.text("file_name IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "recording_orphan",
+            ["announced_at"],
+            unique=False,
+            sqlite_where=sa.text("call_id IS NULL"),
+            postgresql_where=sa.text("call_id IS NULL"),
+        )
 
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.add_column(sa.Column("call_id", sa.Uuid(), nullable=True))
@@ -225,6 +246,21 @@ def downgrade() -> None:
         batch_op.drop_column("call_id")
 
     with op.batch_alter_table("recording", schema=None) as batch_op:
+        batch_op.drop_index(
+            "recording_file",
+            sqlite_where=sa.text("file_name IS NOT NULL"),
+            postgresql_where=sa.text("file_name IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "recording_old",
+            sqlite_where=sa.text("file_name IS NOT NULL"),
+            postgresql_where=sa.text("file_name IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "recording_orphan",
+            sqlite_where=sa.text("call_id IS NULL"),
+            postgresql_where=sa.text("call_id IS NULL"),
+        )
         batch_op.drop_index(
             "recording_due",
             sqlite_where=sa.text("state IN ('announced', 'kept')"),

@@ -79,6 +79,8 @@ class Problems:
             headers["WWW-Authenticate"] = "Bearer"
         if minutes := refusal.details.get("minutes"):
             headers["Retry-After"] = str(int(minutes) * 60)
+        if refusal.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            headers["Content-Range"] = f"bytes */{refusal.details['size_bytes']}"
         told = {name: refusal.details.get(name) for name in refusal.told}
         return self.answer(request, refusal.code, refusal.status, refusal.details, headers=headers, told=told)
 

@@ -62,6 +62,10 @@ class RecordingRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("carrier", "account", "carrier_id", name="recording_once"),
         partial_index("recording_due", "due_at", where="state IN ('announced', 'kept')"),
+        partial_index("recording_orphan", "announced_at", where="call_id IS NULL"),
+        # What is let go when it is old, and what the sweep of files asks for by name.
+        partial_index("recording_old", "kept_at", where="file_name IS NOT NULL"),
+        partial_index("recording_file", "file_name", where="file_name IS NOT NULL", unique=True),
     )
 
     id: UUID = Field(primary_key=True)

@@ -25,7 +25,7 @@ from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.migrations import is_at_head
 from app.usecases import prompting
-from app.usecases.health import Check, outbox_checks, readiness
+from app.usecases.health import Check, outbox_checks, readiness, recording_checks
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
@@ -178,6 +178,7 @@ def _data(application: Application) -> Iterator[Check]:
     yield Check("audit", whole, "ends where it was left" if whole else touched)
     yield Check("caseworkers", on_duty > 0, f"{on_duty} on duty" if on_duty else "nobody is on duty")
     yield from outbox_checks(application.office, now=application.clock.now())
+    yield from recording_checks(application.office, now=application.clock.now())
     yield _prompts(application)
 
 

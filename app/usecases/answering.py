@@ -24,6 +24,7 @@ from app.usecases.opening import Draft, learn_more, open_case, tell_owner
 from app.usecases.unit_of_work import UnitOfWork
 
 CHANNEL: Final = "call"
+NOT_KNOWN: Final = "unknown"  # the sender of a call of which we know nothing but what was left in it
 _HOME: Final = "KH"
 _WITHIN: Final = {
     "call_back": timedelta(hours=1),
@@ -148,6 +149,8 @@ def ended(uow: UnitOfWork, carrier: str, account: str, report: IncomingCallRepor
     call = uow.calls.locked_by_carrier(carrier, account, report.carrier_id)
     if call is None:
         return False
+    if report.sender and call.sender_kind == NOT_KNOWN:
+        call = _recognised(uow, call, report, now=now)
     if report.ended_as and call.ended_at is None:
         end(uow, call, Ending(report.ended_as), seconds=report.seconds, now=now)
     return True
@@ -205,12 +208,25 @@ def message_came(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
         return call
     reasons = [_reason(call, "call.message")]
     told = _in_case(uow, replace(call, message=True, silent=False), (), reasons, now=now)
-    if call.ended_at and not left_to_do(call) and (wanted := left_to_do(told)):
+    return _learnt_late(uow, call, told, now=now)
+
+
+def nothing_said(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
+    """The call whose caller was on the line and said nothing. It may come before or after the call's end."""
+    if call.message or call.silent:
+        return call
+    return _learnt_late(uow, call, replace(call, silent=True), now=now)
+
+
+def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -> Call:
+    """The call as it is now, saved; what only now asks for a human, when it is over, becomes a task."""
+    if before.ended_at and not left_to_do(before) and (wanted := left_to_do(after)):
+        subject = None if after.case_id else after.id
         uow.records.add_task(
-            kind=wanted, case_id=told.case_id, subject_id=None, due_at=now + _WITHIN[wanted], now=now
+            kind=wanted, case_id=after.case_id, subject_id=subject, due_at=now + _WITHIN[wanted], now=now
         )
-    uow.calls.save(told)
-    return told
+    uow.calls.save(after)
+    return after
 
 
 def _learn(uow: UnitOfWork, call: Call, news: News, turn: Turn, *, now: datetime) -> Call:
@@ -312,6 +328,19 @@ def _safe_said(uow: UnitOfWork, call: Call) -> None:
     if call.case_id and call.state.safe:
         fact = AnswerGiven("may_call", call.state.safe, call_id=call.id)
         uow.tell(call.case_id, [fact], actor="reception")
+
+
+def _recognised(uow: UnitOfWork, call: Call, report: IncomingCallReport, *, now: datetime) -> Call:
+    """A call of which we had nothing but the words that were left, now with the phone that it came from."""
+    sender = Sender.read(report.sender)
+    call = replace(call, sender_kind=sender.kind.value, via=report.via)
+    if sender.phone and sender.phone not in uow.rulebook.own_numbers:
+        point = _point_of(uow, sender.phone, now=now)
+        call = replace(call, contact_point_id=point.id)
+        if call.case_id:
+            uow.cases.add_phone(call.case_id, point.id, now)
+    uow.calls.save(call)
+    return call
 
 
 def _point_of(uow: UnitOfWork, phone: Phone, *, now: datetime) -> ContactPoint:

@@ -35,6 +35,7 @@ from tests.peers.calls import (
     posted_by_client,
     says,
 )
+from tests.peers.twilio import FakeTwilio
 from tests.peers.voice import Recording, Voice
 from tests.sounds import a_wav
 from tests.twilio_town import ACCOUNT, NUMBER, PUBLIC, SETTINGS, SOMEBODY, TOKEN
@@ -140,6 +141,28 @@ def _desk(request: pytest.FixtureRequest, install: Any) -> Desk:
         fetch=fetched_by_client(client), voice=voice, most_documents=50,
     )  # fmt: skip
     return Desk(here, worker, carrier, line, client)
+
+
+def test_the_whole_application_fetches_from_the_carrier_and_deletes_there(install: Any) -> None:
+    with FakeTwilio(account_sid=ACCOUNT, auth_token=TOKEN, numbers=[NUMBER]) as carrier:
+        here: Installation = install(**SETTINGS, twilio_api_base_url=carrier.base_url)
+        here.a_worker(username="sophea", phone=PHONE)
+        now = here.clock.now()
+        with here.office.work(now) as uow:
+            pin = hash_password(PIN, cheap=True)
+            recording_desk.open_desk(uow, "sophea", Language.KM, pin, now=now)
+        line = Line(
+            posted_by_client(here.client, TOKEN), ACCOUNT, PUBLIC, fetch=fetched_by_client(here.client),
+            voice=carrier.voice, most_documents=50,
+        )  # fmt: skip
+        heard = line.call(PHONE, NUMBER, Script(f"{PIN}#", says(4, "#"), "1", HANG_UP))
+        assert heard.faults == []
+        assert carrier.voice.deleted == [heard.recordings[0].sid]
+        with here.office.look() as uow:
+            kept = uow.prompts.get(FIRST, "km")
+        assert kept is not None
+        assert kept.sound.media_type == "audio/mpeg"
+        assert 3900 <= kept.sound.milliseconds <= 4100
 
 
 def asks_for_pin(heard: Heard) -> bool:

@@ -15,13 +15,13 @@ from app.calls.rules.calls import Call, Kind
 from app.calls.rules.documents import Document, Hangup, Record, Spell
 from app.calls.rules.ivr import Heard
 from app.channels.twilio.door import CARRIER, Verified, verify
-from app.channels.twilio.reading import seconds_of
+from app.channels.twilio.reading import left_in, seconds_of
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.twiml import MEDIA_TYPE, Addresses, Voices, prompts_of, twiml
 from app.intake.rules.incoming import kept_id
 from app.kernel.clock import Clock
 from app.kernel.language import Language
-from app.usecases import answering, prompting, ringing
+from app.usecases import answering, prompting, recordings, ringing
 from app.usecases.answering import Coming
 from app.usecases.unit_of_work import Office, UnitOfWork
 
@@ -67,14 +67,24 @@ class VoiceDoor:
 
     async def goodbye(self, request: Request) -> Response:
         """`POST /twilio/voice/goodbye`: after a message that was left while we were out of order."""
-        came = await verify(request, self.check)
-        return came if isinstance(came, Response) else _reply(self._hang_up())
+        return await self._answer(request, self._goodbye, otherwise=self._hang_up)
 
-    async def _answer(self, request: Request, step: Callable[[UnitOfWork, Verified], str]) -> Response:
-        return await self.answer(request, lambda came: self._written(step, came))
+    async def _answer(
+        self,
+        request: Request,
+        step: Callable[[UnitOfWork, Verified], str],
+        *,
+        otherwise: Callable[[], str] | None = None,
+    ) -> Response:
+        return await self.answer(request, lambda came: self._written(step, came), otherwise)
 
-    async def answer(self, request: Request, written: Callable[[Verified], str]) -> Response:
-        """The document that is written for a request, in a thread of its own."""
+    async def answer(
+        self,
+        request: Request,
+        written: Callable[[Verified], str],
+        otherwise: Callable[[], str] | None = None,
+    ) -> Response:
+        """The document that is written for a request, in a thread; `otherwise` where that fails."""
         came = await verify(request, self.check)
         if isinstance(came, Response):
             return came
@@ -83,7 +93,7 @@ class VoiceDoor:
         except Exception as problem:  # noqa: BLE001 - whatever is broken, a person is on the line
             _DOCUMENTS.labels("out_of_order").inc()
             _LOG.error("no_document", error=type(problem).__name__)
-            return _reply(self._out_of_order())
+            return _reply((otherwise or self._out_of_order)())
         _DOCUMENTS.labels("given").inc()
         return _reply(document)
 
@@ -104,8 +114,18 @@ class VoiceDoor:
         if status := came.fields.get("DialCallStatus"):
             call, document = answering.rung(uow, call, at, talked=status in _PICKED_UP, now=now)
         else:
+            if left := left_in(came.fields):
+                call = recordings.left(uow, call, left, now=now)
             call, document = answering.go_on(uow, call, at, _heard(came), now=now)
         return self.twiml(uow, call, document)
+
+    def _goodbye(self, uow: UnitOfWork, came: Verified) -> str:
+        """We may be back by now: then who called, and what they left, is known as of any other call."""
+        if left := left_in(came.fields):
+            now, coming = self.clock.now(), coming_of(came)
+            call, _ = answering.begin(uow, coming, now=now)
+            recordings.left(uow, call, left, now=now)
+        return self._hang_up()
 
     def _screen(self, uow: UnitOfWork, call_id: UUID) -> str:
         call = ringing.call_rung(uow, call_id)
