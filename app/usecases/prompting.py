@@ -176,7 +176,7 @@ def learn(uow: UnitOfWork, key: str, language: str, sound: Sound, *, now: dateti
 
 
 def new_address(sound: Sound) -> str:
-    """An address that nobody can guess. It ends as files do: some carriers know a sound by that only."""
+    """An address that nobody can guess. It ends as files do: some carriers may go by that."""
     return f"{secrets.token_urlsafe(_ADDRESS_BYTES)}.{sound.suffix}"
 
 

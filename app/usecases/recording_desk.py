@@ -108,17 +108,19 @@ def asked(uow: UnitOfWork, call: Call, at: int) -> Asked | None:
     return Asked(desk.worker_id, pin_hash, key, desk.language, fetched) if pin_hash or key else None
 
 
-def draft_came(uow: UnitOfWork, asked_for: Asked, sound: Sound, carrier_id: str) -> bool:
-    """Keep what a worker read aloud as a draft; its file is on the disk. False where it is late.
+def recorded_there(uow: UnitOfWork, worker_id: UUID, carrier_id: str) -> None:
+    """The carrier holds this recording of a desk, until `deleted` says otherwise."""
+    desk = uow.prompts.desk_of(worker_id)
+    if desk and carrier_id not in desk.undeleted:
+        uow.prompts.save_desk(replace(desk, undeleted=(*desk.undeleted, carrier_id)))
 
-    The carrier's copy stands among those to be deleted until `deleted` says otherwise.
-    """
+
+def draft_came(uow: UnitOfWork, asked_for: Asked, sound: Sound, carrier_id: str) -> None:
+    """Keep what a worker read aloud as a draft; its file is on the disk. Nothing where it is late."""
     desk = uow.prompts.desk_of(asked_for.worker_id)
-    if desk is None or (desk.key, desk.language) != (asked_for.key, asked_for.language):
-        return False
-    draft = Draft(new_address(sound), sound, carrier_id)
-    uow.prompts.save_desk(replace(desk, draft=draft, undeleted=(*desk.undeleted, carrier_id)))
-    return True
+    if desk and (desk.key, desk.language) == (asked_for.key, asked_for.language):
+        draft = Draft(new_address(sound), sound, carrier_id)
+        uow.prompts.save_desk(replace(desk, draft=draft))
 
 
 def undeleted(uow: UnitOfWork, worker_id: UUID) -> tuple[str, ...]:

@@ -315,6 +315,7 @@ def test_what_is_no_sound_is_not_taken(desk: Desk, content: bytes) -> None:
     heard = desk.call(f"{PIN}#", says(4, "#"), HANG_UP)
     assert heard.played == []
     assert any("read it again" in said.text for said in heard.said)
+    assert desk.carrier.held == []
 
 
 def test_what_the_carrier_did_not_delete_is_deleted_with_the_next(desk: Desk) -> None:
@@ -366,6 +367,14 @@ def test_the_same_request_twice_gets_the_same_answer_and_keeps_once(desk: Desk) 
     assert all(seen)
     assert set(desk.recorded()) == {FIRST}
     assert desk.deeds().count("prompt.recorded") == 1
+
+
+def test_a_call_whose_beginning_was_lost_begins_at_the_door(desk: Desk) -> None:
+    desk.open()
+    form = {"CallSid": "CA" + "7" * 32, "AccountSid": ACCOUNT, "From": PHONE, "To": NUMBER, "Digits": "1"}
+    answer = desk.line.post(f"{PUBLIC}/twilio/voice/desk/3", form)
+    assert "Type your PIN" in answer.body
+    assert "Record" not in answer.body
 
 
 def test_english_prompts_are_recorded_at_an_english_desk(desk: Desk) -> None:

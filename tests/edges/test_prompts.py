@@ -1,11 +1,13 @@
 """Prompts as operators bring them and carriers fetch them: imported, listed, checked, served."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.usecases import prompting
 from app.usecases.prompting import TONE
 from tests.command_line import CommandLine
 from tests.makers import ROOT, Installation
@@ -125,6 +127,21 @@ def test_a_new_recording_has_a_new_address_and_the_old_one_is_gone(
     assert address(here) != first
     assert here.client.get(f"/prompts/{first}").status_code == 404
     assert here.client.get(f"/prompts/{address(here)}").headers["content-type"] == "audio/mpeg"
+
+
+def test_files_of_sounds_that_were_replaced_go_after_some_hours_and_no_other(
+    here: Installation, spean: CommandLine, folder: Path
+) -> None:
+    for level in (1, 2):
+        (folder / "ivr.menu.km.wav").write_bytes(a_wav(level=level))
+        spean.run("prompts", "import", str(folder))
+    assert len(files(here)) == 2
+    with here.office.look() as uow:
+        needed = uow.prompts.files()
+    kept, now = here.application.prompt_files, datetime.now(UTC)
+    assert prompting.sweep(kept, needed, now=now) == 0
+    assert prompting.sweep(kept, needed, now=now + timedelta(hours=4)) == 1
+    assert [path.read_bytes() for path in files(here)] == [a_wav(level=2)]
 
 
 def test_what_cannot_be_a_prompt_is_named_and_nothing_else_is_lost(spean: CommandLine, folder: Path) -> None:

@@ -94,25 +94,30 @@ class DeskDoor:
         return Told(keys)
 
     def _take(self, asked: Asked, key: str, recording: str) -> None:
-        """Fetch what was read aloud and keep it as a draft; where that fails, it is asked for again."""
+        """Fetch what was read aloud and keep it as a draft; where that fails, it is asked for again.
+
+        Either way the carrier need not hold it any longer.
+        """
         if self.holder is None:
             _LOG.warning("desk_has_no_carrier")
             return
         holder = self.holder()
+        with self.voice.office.work(self.voice.clock.now()) as uow:
+            recording_desk.recorded_there(uow, asked.worker_id, recording)
         try:
-            content = self._fetched(holder, recording)
-            sound = look_at(content)
+            self._keep(asked, key, recording, self._fetched(holder, recording))
         except NotASound as problem:
             _LOG.warning("desk_sound_refused", problem=str(problem))
-            return
         except Exception as problem:  # noqa: BLE001 - whatever a carrier does, the worker is on the line
             _LOG.warning("desk_sound_not_fetched", error=type(problem).__name__)
-            return
+        self._delete(holder, asked)
+
+    def _keep(self, asked: Asked, key: str, recording: str, content: bytes) -> None:
+        """What was fetched is a draft, its file before its row. Raises: NotASound."""
+        sound = look_at(content)
         prompting.fill(self.files, key=key, language=asked.language, content=content, sound=sound)
         with self.voice.office.work(self.voice.clock.now()) as uow:
             recording_desk.draft_came(uow, asked, sound, recording)
-            left_there = recording_desk.undeleted(uow, asked.worker_id)
-        self._delete(holder, asked, left_there)
 
     def _fetched(self, holder: Holder, recording: str) -> bytes:
         """The whole recording, tried a few times. Raises: TooLarge, and whatever a network may do."""
@@ -129,8 +134,10 @@ class DeskDoor:
                     raise
         return _read(holder, recording)
 
-    def _delete(self, holder: Holder, asked: Asked, recordings: tuple[str, ...]) -> None:
+    def _delete(self, holder: Holder, asked: Asked) -> None:
         """Delete recordings at the carrier; what cannot be deleted now is tried again with the next."""
+        with self.voice.office.look() as uow:
+            recordings = recording_desk.undeleted(uow, asked.worker_id)
         gone = set()
         for recording in recordings:
             try:
