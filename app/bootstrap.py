@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
 from app.audit.service import AnchorFile, anchor_end
+from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
+from app.channels.prompts import PromptDoor
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.desk import DeskDoor
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
 from app.channels.twilio.reconciler import Reconciler
@@ -41,7 +44,8 @@ from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
-from app.usecases import signing_in
+from app.store.plain_files import PlainFiles
+from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
@@ -51,6 +55,7 @@ from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Time
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
 _WAY_FOR_SECONDS: Final = 0.5
+_DESK_SECONDS: Final = 4.0
 
 
 class InboxWriter:
@@ -110,7 +115,25 @@ class Application:
     def voice_door(self) -> VoiceDoor:
         """Twilio's webhooks for calls."""
         base_url = self.settings.public_base_url.rstrip("/")
-        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, None)
+        tone, _, _ = prompting.TONE
+        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, tone)
+
+    @cached_property
+    def desk_door(self) -> DeskDoor:
+        """Twilio's webhooks for calls in which a worker records prompts."""
+        account = _account(self.settings)
+        holder = partial(_desk_recordings, account) if account else None
+        return DeskDoor(self.voice_door, self.prompt_files, holder)
+
+    @cached_property
+    def prompt_door(self) -> PromptDoor:
+        """Where carriers fetch the sounds of prompts."""
+        return PromptDoor(self.office, self.prompt_files)
+
+    @cached_property
+    def prompt_files(self) -> PlainFiles:
+        """The sounds of prompts. They hold nothing personal, so they are not sealed."""
+        return PlainFiles(self.settings.files_dir / "prompts")
 
     @cached_property
     def _twilio_signatures(self) -> SignatureCheck:
@@ -245,6 +268,12 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
     return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
+
+
+def _desk_recordings(account: Account) -> TwilioRecordings:
+    """What fetches while a worker waits on the line: a carrier that does not hear from us cuts them off."""
+    hasty = replace(account, timeout_seconds=min(account.timeout_seconds, _DESK_SECONDS))
+    return TwilioRecordings(hasty, limit_bytes=MOST_BYTES, within=timedelta(seconds=_DESK_SECONDS))
 
 
 def _twilio_account(settings: Settings) -> Account | None:

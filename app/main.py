@@ -53,6 +53,7 @@ def create_app(application: Application | None = None) -> FastAPI:
 def _carrier_doors(wired: Application) -> list[Route]:
     """The doors that carriers know; they answer in their own manner and stand in no OpenAPI document."""
     twilio, voice, cht = wired.twilio_door, wired.voice_door, wired.cht_door
+    desk, prompts = wired.desk_door, wired.prompt_door
     return [
         Route("/twilio/sms", twilio.text, methods=["POST"]),
         Route("/twilio/sms/status", twilio.status, methods=["POST"]),
@@ -60,9 +61,11 @@ def _carrier_doors(wired: Application) -> list[Route]:
         Route("/twilio/voice/next/{at:int}", voice.next, methods=["POST"]),
         Route("/twilio/voice/screen/{call_id:uuid}", voice.screen, methods=["POST"]),
         Route("/twilio/voice/screened/{call_id:uuid}", voice.screened, methods=["POST"]),
+        Route("/twilio/voice/desk/{at:int}", desk.next, methods=["POST"]),
         Route("/twilio/voice/goodbye", voice.goodbye, methods=["POST"]),
         Route("/twilio/voice/status", twilio.call_status, methods=["POST"]),
         Route("/twilio/recording", twilio.recording, methods=["POST"]),
+        Route("/prompts/{address}", prompts.get, methods=["GET"]),
         Route("/gateways/cht/{gateway}", cht.probe, methods=["GET"]),
         Route("/gateways/cht/{gateway}", cht.poll, methods=["POST"]),
     ]

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.audit.rules import Deed
+from app.calls.rules import desk as desk_rules
 from app.calls.rules import ivr
 from app.calls.rules.calls import LONGEST, Call, Ending, Kind
 from app.calls.rules.documents import Document
 from app.calls.rules.ivr import OTHER, Heard, News, Situation, Step, Turn
+from app.calls.rules.prompts import Desk
 from app.cases.rules import stages
 from app.cases.rules.facts import AnswerGiven, CallEnded, CallReceived
 from app.intake.rules.incoming import Arrival, IncomingCallReport
@@ -17,7 +19,7 @@ from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
 from app.kernel.phone import NotAPhone, Phone, Sender
 from app.kernel.urgency import Urgency
-from app.usecases import ringing
+from app.usecases import recording_desk, ringing
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
 from app.usecases.safe_contact import heed_keys
 from app.usecases.unit_of_work import UnitOfWork
@@ -51,10 +53,13 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
     """The call, kept before anything is said to it, and its first document. A repeat gets the same."""
     sender = Sender.read(coming.sender)
     own = sender.phone in uow.rulebook.own_numbers
-    point = _point_of(uow, sender.phone, now=now) if sender.phone and not own else None
+    desk = recording_desk.desk_for(uow, sender.phone, now=now) if sender.phone and not own else None
+    point = _point_of(uow, sender.phone, now=now) if sender.phone and not own and not desk else None
     known = uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
     if known:
         return known, document(uow, known)
+    if desk:
+        return _at_desk(uow, coming, desk, now=now)
     case = uow.cases.open_with_phone(point.id) if point else None
     call = Call(
         id=new_id(now), kind=Kind.HOTLINE, carrier=coming.carrier, account=coming.account,
@@ -72,6 +77,20 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
         tell_owner(uow, case, now=now)
     else:
         uow.audit.record(Deed("call.received", "reception", call.id))
+    return call, document(uow, call)
+
+
+def _at_desk(uow: UnitOfWork, coming: Coming, desk: Desk, *, now: datetime) -> tuple[Call, Document]:
+    """A call of a worker who comes to record prompts: no contact, no case and no task comes of it."""
+    call = Call(
+        id=new_id(now), kind=Kind.DESK, carrier=coming.carrier, account=coming.account,
+        carrier_id=coming.carrier_id, via=coming.via, began_at=now, ends_by=now + LONGEST,
+        sender_kind=Sender.read(coming.sender).kind.value, state=desk_rules.begin(Language(desk.language)),
+        worker_id=desk.worker_id,
+    )  # fmt: skip
+    if not uow.calls.add(call):
+        return begin(uow, coming, now=now)
+    uow.audit.record(Deed("call.received", "reception", call.id, {"kind": Kind.DESK.value}))
     return call, document(uow, call)
 
 
@@ -112,6 +131,8 @@ def rung(uow: UnitOfWork, call: Call, at: int, *, talked: bool, now: datetime) -
 
 def document(uow: UnitOfWork, call: Call) -> Document:
     """What the carrier is to do with the call as it stands."""
+    if call.kind is Kind.DESK:
+        return recording_desk.document(uow, call)
     if call.state.step is Step.RING and call.ringing:
         return ringing.document(uow, call)
     return ivr.document_of(call.state)

@@ -20,11 +20,15 @@ _STUCK: Final = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at, and what was found. Names no person."""
+    """One thing that was looked at, and what was found. Names no person.
+
+    `warns`: nothing is broken, yet somebody should see to it.
+    """
 
     name: str
     ok: bool
     finding: str
+    warns: bool = False
 
 
 def readiness(office: Office, *, now: datetime) -> list[Check]:
