@@ -28,6 +28,7 @@ _ALL = {
     "list": "listing",
     "csv": "exporting",
     "fold": "folding",
+    "recordings": "recordings",
 }
 
 

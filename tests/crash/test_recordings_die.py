@@ -46,7 +46,7 @@ def a_job(town: MessageTown, folder: Path, **dies: Any) -> Job:
         ("after_commit", 4, "finished", 1, 1),
     ],
 )
-def test_who_dies_on_the_way_of_a_recording_loses_nothing_and_doubles_nothing(  # noqa: PLR0913, PLR0917 - one argument for each column
+def test_who_dies_on_the_way_of_a_recording_loses_nothing_and_doubles_nothing(
     town: MessageTown, child: Child, tmp_path: Path, die_at: str, nth: int, state: str, files: int,
     deleted: int,
 ) -> None:  # fmt: skip
