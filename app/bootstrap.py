@@ -8,10 +8,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from app.calls.rules.callbacks import CallbackRules
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.caller import TwilioCaller
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
 from app.channels.twilio.reconciler import Reconciler
@@ -38,8 +40,9 @@ from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.group_commit import GroupCommit
 from app.usecases import signing_in
-from app.usecases.rulebook import Rulebook
+from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
+from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
 
@@ -126,8 +129,11 @@ class Application:
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
+            Loop("callbacks", CallBacks(self.office).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
+        if caller := twilio_caller(self.settings):
+            loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
@@ -179,6 +185,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
         menu={str(key): category for key, category in MENU.items()},
+        callbacks=_callback_rules(settings),
+        call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
     )
     if passed:
@@ -206,6 +214,12 @@ def twilio_sender(settings: Settings) -> TwilioSender | None:
     return TwilioSender(account, status_url=status_url) if account else None
 
 
+def twilio_caller(settings: Settings) -> TwilioCaller | None:
+    """What makes calls for us, where an account with a number for calls is configured."""
+    account = _voice_account(settings)
+    return TwilioCaller(account, base_url=settings.public_base_url) if account else None
+
+
 def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
@@ -213,8 +227,17 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
 
 
 def _twilio_account(settings: Settings) -> Account | None:
+    return _account_with(settings, "twilio_sms_numbers")
+
+
+def _voice_account(settings: Settings) -> Account | None:
+    return _account_with(settings, "twilio_voice_numbers", "missed_call_numbers")
+
+
+def _account_with(settings: Settings, *names: str) -> Account | None:
+    """The account at Twilio, where one of these settings gives it a number."""
     tokens = settings.listed("twilio_auth_tokens")
-    if not (settings.twilio_account_sid and tokens and settings.listed("twilio_sms_numbers")):
+    if not (settings.twilio_account_sid and tokens and any(settings.listed(name) for name in names)):
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds
@@ -248,6 +271,22 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))
     return tuple(ways)
+
+
+def _callback_rules(settings: Settings) -> CallbackRules:
+    numbers = frozenset(Phone.parse(number).e164 for number in settings.listed("missed_call_numbers"))
+    return CallbackRules(
+        numbers=numbers, after=settings.callback_after, every=settings.callback_every,
+        per_day=settings.callback_per_day, daily_budget=settings.callback_daily_budget,
+        countries=frozenset(settings.callback_countries), retries=settings.callback_retries,
+    )  # fmt: skip
+
+
+def _call_maker(settings: Settings) -> Maker | None:
+    if _voice_account(settings) is None:
+        return None
+    answered = [Phone.parse(number).e164 for number in settings.listed("twilio_voice_numbers")]
+    return Maker(TWILIO, settings.twilio_account_sid, next(iter(answered), None))
 
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:

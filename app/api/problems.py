@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.i18n.catalogue import Catalogues, choose_locale
-from app.kernel.refusal import Refusal
+from app.kernel.refusal import Refusal, Term
 
 _LOG = structlog.get_logger("api")
 _FAULTS = Counter("spean_faults_total", "Requests that failed by our own fault", ["error"])
@@ -56,6 +57,8 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
+    reason: str | None = Field(default=None, description="why a person must not be called now, as a code")
+    next_safe_at: datetime | None = Field(default=None, description="when they may be called, if ever")
 
 
 class Problems:
@@ -115,6 +118,10 @@ class Problems:
     ) -> Response:
         """The problem details in the language that the request prefers; `told` are further members."""
         language = choose_locale(request.headers.get("accept-language"))
+        details = {
+            name: self._catalogues.text(value, language) if isinstance(value, Term) else value
+            for name, value in details.items()
+        }
         body: dict[str, Any] = {
             "type": f"urn:spean:problem:{code}",
             "title": self._catalogues.fill(f"refusal.{code}.title", language, details),

@@ -164,6 +164,36 @@ class ContactAttemptOut(BaseModel):
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = Field(default=None, description="of a call made through us: how long they talked")
+    call_id: UUID | None = None
+
+
+class CallOutOut(BaseModel):
+    """A call that a worker asked for; `seconds` is how long they talked, once it is over."""
+
+    id: UUID
+    status: str = Field(
+        examples=["ringing_you"],
+        description="wanted, ringing_you, ringing_them, then reached, no_answer or not_made",
+    )
+    seconds: int | None
+
+
+class CasePhoneOut(BaseModel):
+    """A phone of a case. `refused_because` says why the person must not be called now."""
+
+    id: UUID
+    phone: str
+    person_id: UUID | None
+    may_call: bool
+    refused_because: str | None = Field(examples=["outside_hours"])
+    next_safe_at: datetime | None
+
+
+class CasePhones(BaseModel):
+    """The phones of a case, the first known first."""
+
+    items: list[CasePhoneOut]
 
 
 class TaskOut(BaseModel):

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 
+class Term(str):
+    """A catalogue key in the details of a refusal: the words of the refusal hold the words of this key."""
+
+    __slots__ = ()
+
+
 class Refusal(Exception):
     """A rule says no. Each subclass is one reason, with a stable code that catalogues translate.
 

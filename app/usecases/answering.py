@@ -7,8 +7,8 @@ from typing import Any, Final
 from app.audit.rules import Deed
 from app.calls.rules import ivr
 from app.calls.rules.calls import LONGEST, Call, Ending, Kind
-from app.calls.rules.documents import Document
-from app.calls.rules.ivr import OTHER, Heard, News, Situation, Step, Turn
+from app.calls.rules.documents import Document, Reject
+from app.calls.rules.ivr import OTHER, Heard, News, Situation, State, Step, Turn
 from app.cases.rules import stages
 from app.cases.rules.facts import AnswerGiven, CallEnded, CallReceived
 from app.intake.rules.incoming import Arrival, IncomingCallReport
@@ -17,7 +17,7 @@ from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
 from app.kernel.phone import NotAPhone, Phone, Sender
 from app.kernel.urgency import Urgency
-from app.usecases import ringing
+from app.usecases import calling_back, calling_out, ringing
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
 from app.usecases.unit_of_work import UnitOfWork
 
@@ -28,6 +28,7 @@ _WITHIN: Final = {
     "contact_otherwise": timedelta(hours=1),
     "possible_danger": timedelta(minutes=15),
 }
+REJECTED: Final[Document] = (Reject(),)
 _URGENT_WITHIN: Final = timedelta(minutes=5)
 # Where a caller who pressed nothing and said nothing must have been for it to be more than a slip.
 _HEARD_OUT: Final = frozenset({Step.MESSAGE, Step.RECORD, Step.DONE})
@@ -53,6 +54,8 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
     known = uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
     if known:
         return known, document(uow, known)
+    if calling_back.is_for(uow, coming.via):
+        return _rang(uow, coming, sender, point, now=now)
     case = uow.cases.open_with_phone(point.id) if point else None
     call = Call(
         id=new_id(now), kind=Kind.HOTLINE, carrier=coming.carrier, account=coming.account,
@@ -70,7 +73,31 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
         tell_owner(uow, case, now=now)
     else:
         uow.audit.record(Deed("call.received", "reception", call.id))
+    if point:
+        calling_back.answered(uow, point.id, now=now)
     return call, document(uow, call)
+
+
+def _rang(
+    uow: UnitOfWork, coming: Coming, sender: Sender, point: ContactPoint | None, *, now: datetime
+) -> tuple[Call, Document]:
+    """A ring at a number that we do not answer: it is over at once, and called back."""
+    ring = Call(
+        id=new_id(now), kind=Kind.MISSED, carrier=coming.carrier, account=coming.account,
+        carrier_id=coming.carrier_id, via=coming.via, began_at=now, ends_by=now, ended_at=now,
+        ended_as=Ending.BUSY, seconds=0, sender_kind=sender.kind.value, state=State(Step.GONE),
+        contact_point_id=point.id if point else None,
+    )  # fmt: skip
+    if not uow.calls.add(ring):
+        return begin(uow, coming, now=now)
+    uow.audit.record(Deed("call.rang", "reception", ring.id))
+    if point:
+        problem = calling_back.rang(uow, ring, point.phone, now=now)
+    else:
+        problem = calling_back.OWN_NUMBER if sender.phone else calling_back.NO_NUMBER
+    arrival = Arrival(coming.carrier, coming.account, coming.carrier_id, "call", coming.sender, coming.raw)
+    uow.intake.keep_answered(arrival, ring.id, now, problem=problem)
+    return ring, REJECTED
 
 
 def call_of(uow: UnitOfWork, coming: Coming) -> Call | None:
@@ -87,6 +114,8 @@ def go_on(uow: UnitOfWork, call: Call, at: int, heard: Heard, *, now: datetime) 
         return call, document(uow, call)
     situation = situation_of(uow, call)
     turn = ivr.advance(call.state, heard, situation)
+    if call.state.step is Step.GATE and turn.state.step is Step.LANGUAGE:
+        calling_back.reached(uow, call, now=now)
     pressed = call.pressed or heard.keys is not None
     call = replace(call, state=turn.state, pressed=pressed, ringing=None)
     for news in turn.news:
@@ -110,6 +139,8 @@ def rung(uow: UnitOfWork, call: Call, at: int, *, talked: bool, now: datetime) -
 
 def document(uow: UnitOfWork, call: Call) -> Document:
     """What the carrier is to do with the call as it stands."""
+    if call.kind is Kind.MISSED:
+        return REJECTED
     if call.state.step is Step.RING and call.ringing:
         return ringing.document(uow, call)
     return ivr.document_of(call.state)
@@ -147,6 +178,11 @@ def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datet
         uow.tell(call.case_id, [CallEnded(call.id, ending, seconds, wanted)], actor="reception")
     else:
         uow.audit.record(Deed("call.ended", "reception", call.id, {"ended_as": ending, "wanted": wanted}))
+    match call.kind:
+        case Kind.CALLBACK:
+            calling_back.call_ended(uow, over, now=now)
+        case Kind.BRIDGE:
+            calling_out.call_ended(uow, over, now=now)
     return over
 
 
@@ -221,6 +257,8 @@ def _in_case(  # noqa: PLR0913 - the transaction and the time are two of them
     now: datetime, least: Urgency | None = None,
 ) -> Call:  # fmt: skip
     """The call in its case: the one that it belongs to, or the open one of its phone, or a new one."""
+    if call.case_id is None:
+        reasons = [*calling_back.reasons(uow, call), *reasons]
     case = uow.cases.locked(call.case_id, None) if call.case_id else None
     if case is None and call.contact_point_id:
         case = uow.cases.open_with_phone(call.contact_point_id)

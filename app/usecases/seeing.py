@@ -127,7 +127,9 @@ def see_arrival(uow: UnitOfWork, worker: Worker, arrival_id: UUID) -> bytes:
         raise NotFound
     raw, message_id, call_id = found
     of_case = set(uow.intake.cases_of([message_id] if message_id else []).values())
-    of_case |= {call.case_id for call in uow.calls.of_ids([call_id] if call_id else []).values() if call.case_id}
+    of_case |= {
+        call.case_id for call in uow.calls.of_ids([call_id] if call_id else []).values() if call.case_id
+    }
     if not (uow.cases.visible(of_case, sight_of(worker)) or (not of_case and sight_of(worker).coordinates)):
         raise NotFound
     uow.audit.record(Deed("arrival.read", str(worker.id), arrival_id))
