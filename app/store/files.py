@@ -24,6 +24,9 @@ chunk k, hence after the row has acknowledged slot k. A reader with an older siz
 those bytes in slot k. An old side file that comes back because its removal was not flushed is either
 replaced by step 4 before its index is acknowledged, or is never asked for.
 
+Where a row goes back to an older size (a restored back-up of the database), `<name>.<k>` may be gone, and
+slot k is whole: the append then writes the r bytes to `<name>.<k>` first, flushed, before step 1.
+
 A chunk that was put back from an older copy of the same place in the same file is not noticed: whoever
 needs that keeps a checksum of the whole in the row.
 """
@@ -124,8 +127,8 @@ class FileStore:
             raise ValueError("a file has no bytes before its first")
         sealer = ChunkSealer(ref.key, name=ref.name)
         with self._locked(ref.name) as main:
-            index, begun = divmod(at, CHUNK_BYTES)
-            waiting = bytearray(self._begun(ref.name, sealer, index=index, length=begun))
+            index = at // CHUNK_BYTES
+            waiting = bytearray(self._end_to_go_on_from(ref.name, main, sealer, at=at))
             self._forget_unacknowledged(ref.name, main, at=at)
             size = at
             for piece in pieces:
@@ -216,6 +219,18 @@ class FileStore:
             return self._begun(name, sealer, index=index, length=length)
         except _NoSideFile:
             return self._chunk(name, main, sealer, index)[:length]
+
+    def _end_to_go_on_from(self, name: str, main: int, sealer: ChunkSealer, *, at: int) -> bytes:
+        """The acknowledged bytes of the last, partial chunk, which lie in its side file."""
+        index, length = divmod(at, CHUNK_BYTES)
+        try:
+            return self._begun(name, sealer, index=index, length=length)
+        except _NoSideFile:
+            # The row went back to an older size, as when a back-up of the database was restored.
+            plain = self._chunk(name, main, sealer, index)[:length]
+            self._replace_side(name, index, sealer.seal(plain, index=index))
+            _flush_folder(self._home(name))
+            return plain
 
     def _begun(self, name: str, sealer: ChunkSealer, *, index: int, length: int) -> bytes:
         """The first `length` bytes of the chunk that is kept in a side file. Raises: FileDamaged."""

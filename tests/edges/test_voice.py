@@ -34,7 +34,6 @@ WORKER: Final = "+85512345601"
 LEAD: Final = "+85512345602"
 OTHER: Final = "+85512345603"
 MESSAGE: Final = says(12)
-# How many verbs a caller hears out before the tone when they press nothing wrong.
 Install = Callable[..., Installation]
 
 
@@ -145,9 +144,7 @@ class TestCase25WrongKeys:
     @pytest.mark.parametrize(
         "steps", [(SILENCE,) * 3, ("7", "8", "*"), ("*", "#", "*"), ("1", "7", SILENCE, "*")]
     )
-    def test_three_times_nothing_leads_to_the_message(
-        self, hotline: Hotline, steps: tuple[str, ...]
-    ) -> None:
+    def test_three_times_nothing_leads_to_the_message(self, hotline: Hotline, steps: tuple[str, ...]) -> None:
         heard = hotline.call(*steps, SILENCE, MESSAGE)
         assert len(heard.recordings) == 1
         assert hotline.call_row(heard).message
@@ -191,7 +188,9 @@ class TestCase28SilentCall:
 class TestRingingAHuman:
     """A worker who is on duty is rung for whoever is in danger."""
 
-    def test_the_worker_who_presses_one_talks_with_the_caller_and_has_the_case(self, hotline: Hotline) -> None:
+    def test_the_worker_who_presses_one_talks_with_the_caller_and_has_the_case(
+        self, hotline: Hotline
+    ) -> None:
         worker = hotline.on_duty(WORKER)
         heard = hotline.call("0", answers=in_turn(picks_up("1")))
         case = hotline.case_of(heard)
@@ -207,7 +206,9 @@ class TestRingingAHuman:
     def test_the_worker_never_sees_who_calls(self, hotline: Hotline) -> None:
         hotline.on_duty(WORKER)
         heard = hotline.call("0", answers=in_turn(picks_up("1")))
-        dials = [verb for document in heard.documents for verb in document.verbs if hasattr(verb, "caller_id")]
+        dials = [
+            verb for document in heard.documents for verb in document.verbs if hasattr(verb, "caller_id")
+        ]
         assert [dial.caller_id for dial in dials] == [VOICE]
 
     def test_a_voicemail_box_never_gets_a_caller(self, hotline: Hotline) -> None:
@@ -281,7 +282,7 @@ class TestAgain:
         heard = hotline.call("1", HANG_UP)
         form = {"CallSid": heard.sid, "AccountSid": hotline.line.account_sid, "From": SOMEBODY, "To": VOICE}
         url = f"{PUBLIC}/twilio/voice/next/1"
-        first, second = (hotline.line.post(url, {**form, "Digits": "1"}).text for _ in range(2))
+        first, second = (hotline.line.post(url, {**form, "Digits": "1"}).body for _ in range(2))
         assert first == second == heard.documents[-1].raw
         assert hotline.call_row(heard).state.step is Step.MENU
 
@@ -293,7 +294,6 @@ class TestAgain:
         assert len(hotline.tasks()) == 1
 
     def test_a_wrong_signature_leaves_nothing(self, hotline: Hotline) -> None:
-        hotline.line.post = lambda url, form: hotline.line.post(url, form)
         answer = hotline.here.client.post("/twilio/voice", data={"CallSid": "CA1", "From": SOMEBODY})
         assert answer.status_code == 403
         assert hotline.calls() == 0

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import threading
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.crypto.chunks import KEY_BYTES, OVERHEAD_BYTES, ChunkBroken, ChunkSealer
 from app.kernel.refusal import Fault
-from app.store.files import CHUNK_BYTES, FileBusy, FileDamaged, FileRef, FileStore, FileTooLarge
+from app.store.files import CHUNK_BYTES, FileDamaged, FileRef, FileStore, FileTooLarge
 
 HEADER = 8
 SLOT = CHUNK_BYTES + OVERHEAD_BYTES
@@ -142,6 +141,29 @@ def test_a_changed_byte_is_noticed(store: FileStore, folder: Path, place: int) -
     with pytest.raises(FileDamaged) as damaged:
         whole(store, ref, 2 * CHUNK_BYTES)
     assert ref.key.hex() not in str(damaged.value)
+
+
+def test_a_file_or_an_end_of_an_unknown_form_is_neither_read_nor_added_to(
+    store: FileStore, folder: Path
+) -> None:
+    size = CHUNK_BYTES + 5
+    for which in (0, 1):
+        ref = kept(store, content(size))
+        with parts_of(folder, ref)[which].open("r+b") as file:
+            file.seek(HEADER - 1)
+            file.write(b"\x02")
+        with pytest.raises(FileDamaged, match="unknown form"):
+            whole(store, ref, size)
+        with pytest.raises(FileDamaged, match="unknown form"):
+            store.append(ref, [b"x"], at=size, limit=PLENTY)
+
+
+def test_many_small_additions_leave_no_litter(store: FileStore, folder: Path) -> None:
+    ref, size = store.new(), 0
+    for _ in range(10):
+        size = store.append(ref, [content(50_000)], at=size, limit=PLENTY)
+    assert len(parts_of(folder, ref)) <= 3
+    assert store.size_on_disk(ref.name) < size + 2 * SLOT
 
 
 def test_damage_in_one_chunk_leaves_the_others_readable(store: FileStore, folder: Path) -> None:
@@ -297,79 +319,6 @@ def test_a_sweep_sees_each_file_once_with_when_it_changed(store: FileStore, fold
     assert abs(datetime.now(UTC) - seen[refs[1].name]) < timedelta(minutes=5)
     store.delete(refs[1].name)
     assert not left.exists()
-
-
-def test_many_read_at_once_while_another_adds(store: FileStore) -> None:
-    plain = content(40 * 20_011)
-    ref, sizes, wrong = kept(store, plain[:1]), [1], list[BaseException | int]()
-    done = threading.Event()
-
-    def look() -> None:
-        try:
-            while not done.is_set():
-                size = sizes[-1]
-                if whole(store, ref, size) != plain[:size]:
-                    wrong.append(size)
-        except BaseException as problem:  # noqa: BLE001 - handed to the test's own thread
-            wrong.append(problem)
-
-    readers = [threading.Thread(target=look) for _ in range(4)]
-    for reader in readers:
-        reader.start()
-    while sizes[-1] < len(plain):
-        more = plain[sizes[-1] : sizes[-1] + 20_011]
-        sizes.append(store.append(ref, [more], at=sizes[-1], limit=PLENTY))
-    done.set()
-    for reader in readers:
-        reader.join()
-    assert wrong == []
-
-
-def test_a_reader_with_an_old_size_reads_on_when_the_end_has_become_a_full_chunk(store: FileStore) -> None:
-    plain = content(4 * CHUNK_BYTES)
-    ref = kept(store, plain[: CHUNK_BYTES + 10])
-    reading = store.read(ref, size=CHUNK_BYTES + 10)
-    first = next(reading)
-    grown = store.append(ref, [plain[CHUNK_BYTES + 10 : 3 * CHUNK_BYTES]], at=CHUNK_BYTES + 10, limit=PLENTY)
-    store.append(ref, [plain[grown:]], at=grown, limit=PLENTY)
-    assert first + b"".join(reading) == plain[: CHUNK_BYTES + 10]
-
-
-def test_a_second_writer_is_told_and_the_first_goes_on(store: FileStore, folder: Path) -> None:
-    ref, elsewhere = store.new(), FileStore(folder)
-
-    def pieces() -> Iterator[bytes]:
-        yield b"one "
-        with pytest.raises(FileBusy):
-            elsewhere.append(ref, [b"three"], at=0, limit=PLENTY)
-        yield b"two"
-
-    assert store.append(ref, pieces(), at=0, limit=PLENTY) == 7
-    assert elsewhere.append(ref, [b" three"], at=7, limit=PLENTY) == 13
-    assert whole(store, ref, 13) == b"one two three"
-
-
-def test_who_holds_a_file_adds_to_it_alone_until_the_row_is_committed(store: FileStore, folder: Path) -> None:
-    ref = store.new()
-    told: list[str] = []
-
-    def other_thread() -> None:
-        try:
-            store.append(ref, [b"x"], at=0, limit=PLENTY)
-        except FileBusy as busy:
-            told.append(busy.code)
-
-    with store.alone(ref.name):
-        size = store.append(ref, [b"mine"], at=0, limit=PLENTY)
-        size = store.append(ref, [b" too"], at=size, limit=PLENTY)
-        thread = threading.Thread(target=other_thread)
-        thread.start()
-        thread.join()
-        with pytest.raises(FileBusy), FileStore(folder).alone(ref.name):
-            pass
-    with FileStore(folder).alone(ref.name):
-        assert whole(store, ref, size) == b"mine too"
-    assert told == ["file.busy"]
 
 
 def test_a_large_file_takes_no_more_memory_than_a_small_one(store: FileStore) -> None:
