@@ -13,7 +13,6 @@ from app.calls.rules.ivr import Step
 from app.cases.rules.stages import Case, CaseIsClosed
 from app.cases.store.records import ContactAttempt
 from app.identity.rules import Action, Worker
-from app.kernel.clock import utc_text
 from app.kernel.language import Language, Script
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotAllowed, NotFound, Refusal, Term
@@ -30,6 +29,7 @@ _RING_PERSON: Final = timedelta(seconds=30)
 _HANG_UP: Final[Document] = (Hangup(),)
 _NOT_SAFE: Final[Document] = (Play("ivr.staff_unsafe"), Hangup())
 REACHED: Final = "reached"
+_TO_THE_SECOND: Final = "%Y-%m-%dT%H:%M:%SZ"  # people read it too
 NO_ANSWER: Final = "no_answer"
 
 
@@ -258,5 +258,5 @@ def _chosen(known: list[CasePhone], phone_id: UUID | None) -> CasePhone:
 def _unsafe(refused: Refused) -> UnsafeContact:
     return UnsafeContact(
         reason=refused.because, why=Term(f"unsafe.{refused.because}"),
-        next_safe_at=utc_text(refused.next_at) if refused.next_at else None,
+        next_safe_at=refused.next_at.strftime(_TO_THE_SECOND) if refused.next_at else None,
     )  # fmt: skip

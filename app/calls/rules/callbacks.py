@@ -1,4 +1,4 @@
-"""Rings that we do not answer but call back: who is called back, when, how often, and when a human takes over."""
+"""Rings that we do not answer but call back: whom, when, how often, and when a human takes over."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
