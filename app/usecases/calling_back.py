@@ -11,6 +11,8 @@ from app.calls.rules.callbacks import (
     BUDGET,
     CANNOT_BE_CALLED,
     COUNTRY,
+    DEAR,
+    UNKNOWN,
     URGENT_WITHIN,
     CallNow,
     HandOver,
@@ -74,12 +76,12 @@ def rang(uow: UnitOfWork, call: Call, phone: Phone, *, now: datetime) -> str | N
         uow.missed.save(missed)
     else:
         uow.missed.add(missed)
-        if refused == COUNTRY:
+        if refused in {COUNTRY, UNKNOWN}:
             # One task for all of them: whoever rings from everywhere must not bury those who need us.
             uow.records.add_task_once(
                 kind=NOT_CALLED_BACK, subject_id=call.id, due_at=now + _LOOK_WITHIN, now=now
             )
-    if missed.urgent_at and not before.urgent_at and refused != callbacks.NOT_ORDINARY:
+    if missed.urgent_at and not before.urgent_at and refused != DEAR:
         _task(uow, missed, "possible_danger", subject_id=call.id, now=now)
     return refused
 

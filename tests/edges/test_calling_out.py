@@ -14,8 +14,8 @@ from tests.calling import Calling, a_calling_hotline
 from tests.fakes import START
 from tests.hotline import VOICE
 from tests.makers import KHMER_LOCKED_IN, KHMER_UNPAID, LOTUS, Installation
-from tests.peers.calls import BUSY, NO_ANSWER, SILENCE, Ended, Heard, hangs_up, in_turn, picks_up
 from tests.peers.callers import Picks
+from tests.peers.calls import BUSY, NO_ANSWER, SILENCE, Ended, Heard, hangs_up, in_turn, picks_up
 from tests.peers.twilio import refusal
 from tests.peers.voice import Call
 from tests.twilio_town import SOMEBODY

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -122,7 +123,9 @@ def test_twenty_rings_in_a_minute_are_one_call_back_that_more_rings_do_not_delay
     assert calling.tasks() == [("possible_danger", None)]
 
 
-def test_four_rings_are_nothing_special_and_five_within_an_hour_tell_a_human_at_once(calling: Calling) -> None:
+def test_four_rings_are_nothing_special_and_five_within_an_hour_tell_a_human_at_once(
+    calling: Calling,
+) -> None:
     for _ in range(4):
         calling.ring()
     assert calling.tasks() == []
@@ -187,7 +190,9 @@ def test_the_morning_try_comes_at_seven_on_the_clock_of_the_phone(calling: Calli
 
 
 @pytest.mark.parametrize("how", [BUSY, VOICEMAIL, picks_up()])
-def test_busy_voicemail_and_a_gate_that_nobody_passes_count_as_not_reached(calling: Calling, how: Any) -> None:
+def test_busy_voicemail_and_a_gate_that_nobody_passes_count_as_not_reached(
+    calling: Calling, how: Any
+) -> None:
     calling.ring()
     (call,) = calling.calls_after(seconds=20)
     heard = calling.picked_up(call, picks=how)
@@ -220,8 +225,15 @@ def test_who_rings_again_and_again_is_called_again_in_the_night(calling: Calling
 def test_case_17_a_number_with_a_price_of_its_own_is_never_called(calling: Calling) -> None:
     calling.ring(PREMIUM)
     assert calling.calls_after(days=1) == []
-    assert [(row.stage, row.because) for row in calling.missed()] == [("refused", "not_an_ordinary_number")]
+    assert [(row.stage, row.because) for row in calling.missed()] == [("refused", "premium_number")]
     assert calling.tasks() == []
+
+
+def test_a_number_of_no_known_kind_is_not_called_but_a_human_looks(calling: Calling) -> None:
+    calling.ring("+855231234567")
+    assert calling.calls_after(days=1) == []
+    assert [row.because for row in calling.missed()] == ["unknown_kind_of_number"]
+    assert calling.tasks() == [("not_called_back", None)]
 
 
 def test_case_17_a_country_that_is_not_listed_is_never_called_but_a_human_looks(calling: Calling) -> None:
@@ -296,7 +308,7 @@ def test_ten_rings_at_once_are_called_one_a_second(calling: Calling) -> None:
     made = calling.calls_after(seconds=20)
     moments = sorted(call.created_at for call in made)
     assert len(moments) == 10
-    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in pairwise(moments))
 
 
 def test_two_diallers_together_place_no_more_than_one_call_a_second(calling: Calling) -> None:
@@ -309,7 +321,9 @@ def test_two_diallers_together_place_no_more_than_one_call_a_second(calling: Cal
     assert [calling.dialler.step(now), calling.dialler.step(now)] == [True, False]
 
 
-@pytest.mark.parametrize("fault", [RESET, Fault(503, accepted=True), Fault(0, accepted=True, after_seconds=2)])
+@pytest.mark.parametrize(
+    "fault", [RESET, Fault(503, accepted=True), Fault(0, accepted=True, after_seconds=2)]
+)
 def test_an_answer_that_was_lost_makes_no_second_call(calling: Calling, fault: Fault) -> None:
     calling.ring()
     calling.carrier.faults.append(replace(fault, accepted=True))
@@ -371,7 +385,7 @@ def test_where_it_is_not_known_whether_a_call_went_the_phone_rings_at_most_once_
     calling.carrier.faults.clear()
     made = calling.calls_after(minutes=3)
     assert len(made) <= 1
-    assert [row.state for row in calling.dials()][0] == "given_up"
+    assert calling.dials()[0].state == "given_up"
 
 
 def test_a_second_call_for_the_same_wish_hears_nothing(calling: Calling) -> None:

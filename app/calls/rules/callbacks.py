@@ -20,7 +20,8 @@ IN_HAND: Final = timedelta(minutes=10)
 # By this clock the hotline counts its days. Source: docs/flows.md#a-call-back.
 BUDGET_ZONE: Final = "Asia/Phnom_Penh"
 
-NOT_ORDINARY: Final = "not_an_ordinary_number"
+DEAR: Final = "premium_number"
+UNKNOWN: Final = "unknown_kind_of_number"
 COUNTRY: Final = "country_not_called"
 DAILY_LIMIT: Final = "daily_limit"
 BUDGET: Final = "budget_used_up"
@@ -116,9 +117,11 @@ def refused_because(phone: Phone, rules: CallbackRules) -> str | None:
 
     A ring from a dear number is how callers back are robbed. Source: docs/sources.md#calling-back.
     """
-    if not phone.is_ordinary:
-        return NOT_ORDINARY
-    return None if phone.country in rules.countries else COUNTRY
+    if phone.costs_extra:
+        return DEAR
+    if phone.country not in rules.countries:
+        return COUNTRY
+    return None if phone.is_ordinary else UNKNOWN
 
 
 def first_ring(missed_id: UUID, contact_point_id: UUID, via: str, *, now: datetime) -> MissedCall:
