@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from app.audit.service import AnchorFile, anchor_end
 from app.calls.rules.callbacks import CallbackRules
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
@@ -44,7 +46,7 @@ from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
-from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
+from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
@@ -95,6 +97,11 @@ class Application:
         return InboxWriter(self.office, self.clock)
 
     @cached_property
+    def anchors(self) -> AnchorFile:
+        """Where the ends of the audit chain are noted."""
+        return AnchorFile(self.settings.anchors_file, self.office.vault)
+
+    @cached_property
     def twilio_door(self) -> TwilioDoor:
         """Twilio's webhooks for what comes to the inbox."""
         return TwilioDoor(self.inbox, self._twilio_signatures)
@@ -130,6 +137,7 @@ class Application:
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
             Loop("callbacks", CallBacks(self.office).step),
+            Loop("anchors", Hourly(self._anchor).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if caller := twilio_caller(self.settings):
@@ -138,6 +146,11 @@ class Application:
             loops.append(Loop("twilio-reconciler", reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
+
+    def _anchor(self, now: datetime) -> None:
+        """Note, outside the database, where the audit chain ends."""
+        with self.office.look() as uow:
+            anchor_end(uow.audit, self.anchors, now)
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the

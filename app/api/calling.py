@@ -4,7 +4,7 @@ from uuid import UUID
 
 from app.api.doors import Asked, Door, lets, may_answer
 from app.api.schemas import CallOutIn
-from app.api.views import CallOutOut, CasePhoneOut, CasePhones
+from app.api.views import CallOutOut
 from app.identity.rules import Action
 from app.kernel.ids import new_id
 from app.usecases import calling_out
@@ -12,24 +12,6 @@ from app.usecases.calling_out import Bridge
 from app.usecases.case_work import Command
 
 door = Door(prefix="/v1/cases/{case_id}", tags=["calls"])
-
-
-@door.get("/phones", responses=may_answer(404))
-@lets(Action.WORK_CASES)
-def list_phones(asked: Asked, case_id: UUID) -> CasePhones:
-    """The phones of the case, and whether the person may be called now."""
-    with asked.office.work(asked.now) as uow:
-        found = calling_out.phones(uow, asked.worker, case_id, now=asked.now)
-    return CasePhones(
-        items=[
-            CasePhoneOut(
-                id=one.id, phone=one.phone.e164, person_id=one.person_id, may_call=one.refused is None,
-                refused_because=one.refused.because if one.refused else None,
-                next_safe_at=one.refused.next_at if one.refused else None,
-            )
-            for one in found
-        ]
-    )  # fmt: skip
 
 
 @door.post("/calls", status_code=202, responses=may_answer(404, 409))

@@ -57,8 +57,8 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
-    reason: str | None = Field(default=None, description="why a person must not be called now, as a code")
-    next_safe_at: datetime | None = Field(default=None, description="when they may be called, if ever")
+    because: str | None = Field(default=None, description="where a phone must not be used: why")
+    next_safe_at: datetime | None = Field(default=None, description="when a person may be called, if ever")
 
 
 class Problems:
@@ -83,7 +83,10 @@ class Problems:
         if minutes := refusal.details.get("minutes"):
             headers["Retry-After"] = str(int(minutes) * 60)
         told = {name: refusal.details.get(name) for name in refusal.told}
-        return self.answer(request, refusal.code, refusal.status, refusal.details, headers=headers, told=told)
+        return self.answer(
+            request, refusal.code, refusal.status, refusal.details, headers=headers, told=told,
+            words=refusal.words,
+        )  # fmt: skip
 
     def _invalid(self, request: Request, problem: RequestValidationError) -> Response:
         # The library's own message can repeat what somebody typed, so only place and kind go out.
@@ -115,6 +118,7 @@ class Problems:
         errors: Sequence[Mapping[str, Any]] | None = None,
         headers: Mapping[str, str] | None = None,
         told: Mapping[str, Any] | None = None,
+        words: str | None = None,
     ) -> Response:
         """The problem details in the language that the request prefers; `told` are further members."""
         language = choose_locale(request.headers.get("accept-language"))
@@ -124,9 +128,9 @@ class Problems:
         }
         body: dict[str, Any] = {
             "type": f"urn:spean:problem:{code}",
-            "title": self._catalogues.fill(f"refusal.{code}.title", language, details),
+            "title": self._catalogues.fill(f"refusal.{words or code}.title", language, details),
             "status": status,
-            "detail": self._catalogues.fill(f"refusal.{code}.detail", language, details),
+            "detail": self._catalogues.fill(f"refusal.{words or code}.detail", language, details),
             "code": code,
             "instance": _shown_path(request.url.path),
             **(told or {}),

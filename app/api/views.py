@@ -179,23 +179,6 @@ class CallOutOut(BaseModel):
     seconds: int | None
 
 
-class CasePhoneOut(BaseModel):
-    """A phone of a case. `refused_because` says why the person must not be called now."""
-
-    id: UUID
-    phone: str
-    person_id: UUID | None
-    may_call: bool
-    refused_because: str | None = Field(examples=["outside_hours"])
-    next_safe_at: datetime | None
-
-
-class CasePhones(BaseModel):
-    """The phones of a case, the first known first."""
-
-    items: list[CasePhoneOut]
-
-
 class TaskOut(BaseModel):
     """Something a human must do; `subject_id` is the message or arrival that it is about."""
 

@@ -130,6 +130,7 @@ class DialRow(SQLModel, table=True):
     state: str  # wanted | leased | placed | failed | given_up
     ring_seconds: int
     detect_machine: bool
+    urgent: bool  # whether quiet hours that nobody agreed on do not hold
     due_at: datetime
     expires_at: datetime
     created_at: datetime

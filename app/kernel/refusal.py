@@ -21,6 +21,7 @@ class Refusal(Exception):
     code: str = "refused"
     status: int = 409
     told: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[str | None] = None  # stands for the code in the catalogues, where one code has two texts
 
     def __init__(self, **details: str | int | None) -> None:
         super().__init__(self.code)

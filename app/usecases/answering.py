@@ -19,6 +19,7 @@ from app.kernel.phone import NotAPhone, Phone, Sender
 from app.kernel.urgency import Urgency
 from app.usecases import calling_back, calling_out, ringing
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
+from app.usecases.safe_contact import heed_keys
 from app.usecases.unit_of_work import UnitOfWork
 
 CHANNEL: Final = "call"
@@ -183,6 +184,8 @@ def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datet
             calling_back.call_ended(uow, over, now=now)
         case Kind.BRIDGE:
             calling_out.call_ended(uow, over, now=now)
+        case Kind.HOTLINE if wanted == "call_back" and not over.message:
+            calling_back.dropped(uow, over, now=now)
     return over
 
 
@@ -248,7 +251,7 @@ def _learn(uow: UnitOfWork, call: Call, news: News, turn: Turn, *, now: datetime
         case News.LANGUAGE:
             _read_in(uow, call, now=now)
         case News.SAFE:
-            _safe_said(uow, call)
+            _safe_said(uow, call, now=now)
     return call
 
 
@@ -325,10 +328,14 @@ def _read_in(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
             uow.intake.read_in(point.id, language=call.state.language, script=script)
 
 
-def _safe_said(uow: UnitOfWork, call: Call) -> None:
-    if call.case_id and call.state.safe:
-        fact = AnswerGiven("may_call", call.state.safe, call_id=call.id)
-        uow.tell(call.case_id, [fact], actor="reception")
+def _safe_said(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
+    """Whether we may call: it counts for every later text and call to this phone."""
+    if not (call.case_id and call.state.safe):
+        return
+    fact = AnswerGiven("may_call", call.state.safe, call_id=call.id)
+    uow.tell(call.case_id, [fact], actor="reception")
+    for point in uow.intake.points([call.contact_point_id] if call.contact_point_id else []).values():
+        heed_keys(uow, point, call.case_id, call.state.safe, now=now)
 
 
 def _point_of(uow: UnitOfWork, phone: Phone, *, now: datetime) -> ContactPoint:

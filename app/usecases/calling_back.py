@@ -23,11 +23,11 @@ from app.calls.rules.callbacks import (
 )
 from app.calls.rules.calls import RING, RING_UNSCREENED, Call, Kind
 from app.calls.rules.dialling import DialState
-from app.calls.rules.hours import next_morning
-from app.cases.rules.facts import CallReceived
+from app.cases.rules.facts import CallDropped, CallReceived
 from app.kernel.ids import new_id
 from app.kernel.language import Language
 from app.kernel.phone import Phone
+from app.outbox.rules import call_back_at, next_time_to_call, zone_of
 from app.usecases import dialling
 from app.usecases.dialling import Refused, Wish
 from app.usecases.opening import tell_owner
@@ -86,6 +86,25 @@ def rang(uow: UnitOfWork, call: Call, phone: Phone, *, now: datetime) -> str | N
     return refused
 
 
+def dropped(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
+    """A call broke off before the person had said everything: who asked for that is called back by us.
+
+    Everybody else is a human's to call: an unasked call to an unknown phone may do harm.
+    """
+    phones = uow.intake.phones([call.contact_point_id]) if call.contact_point_id else {}
+    latest = uow.missed.latest_of(call.contact_point_id) if call.contact_point_id else None
+    phone = next(iter(phones.values()), None)
+    if phone is None or call.case_id is None or (latest and latest.is_open):
+        return
+    at = call_back_at(uow.outbox.safety_of(phone), now, urgent=call.state.danger)
+    if at is None or callbacks.refused_because(phone, uow.rulebook.callbacks):
+        return
+    waits = callbacks.first_ring(new_id(now), _point_id(call), call.via, now=now)
+    due_at = max(at, now + uow.rulebook.callbacks.after)
+    uow.missed.add(replace(waits, due_at=due_at, urgent_at=now if call.state.danger else None))
+    uow.tell(call.case_id, [CallDropped(call.id, due_at)], actor="calls")
+
+
 def answered(uow: UnitOfWork, point_id: UUID, *, now: datetime) -> None:
     """The person called a number that we answer: they are not called back any more."""
     missed = uow.missed.latest_of(point_id)
@@ -127,7 +146,7 @@ def reached(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
 def reasons(uow: UnitOfWork, call: Call) -> list[dict[str, Any]]:
     """What the rings before a call back say of a case that comes of it: how many they were."""
     missed = uow.missed.locked_by_call(call.id) if call.kind is Kind.CALLBACK else None
-    if missed is None:
+    if missed is None or missed.rings == 0:
         return []
     return [{"rule": "call.rings", "category": None, "call_id": str(call.id), "count": missed.rings}]
 
@@ -146,7 +165,9 @@ def call_ended(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
         _hand_over(uow, missed, CANNOT_BE_CALLED, now=now)
         return
     phone = uow.intake.phones([missed.contact_point_id])[missed.contact_point_id]
-    morning = next_morning(phone.country, now)
+    safety = uow.outbox.safety_of(phone)
+    dawn = callbacks.dawn(zone_of(safety), now)
+    morning = next_time_to_call(safety, dawn, urgent=False) or dawn
     match callbacks.not_reached(missed, morning, rules=uow.rulebook.callbacks, now=now):
         case Wait(until, because):
             rang_meanwhile = missed.last_at > call.began_at

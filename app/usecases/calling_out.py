@@ -33,11 +33,12 @@ _TO_THE_SECOND: Final = "%Y-%m-%dT%H:%M:%SZ"  # people read it too
 NO_ANSWER: Final = "no_answer"
 
 
-class UnsafeContact(Refusal):
-    """The person must not be called now: `reason` is why, `next_safe_at` when they may be, if ever."""
+class UnsafeToCall(Refusal):
+    """The person must not be called now: `because` is why, `next_safe_at` when they may be, if ever."""
 
     code = "unsafe_contact"
-    told: ClassVar = ("reason", "next_safe_at")
+    words = "unsafe_contact.call"
+    told: ClassVar = ("because", "next_safe_at")
 
 
 class WhichPhone(Refusal):
@@ -77,20 +78,10 @@ class Bridge:
     seconds: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CasePhone:
-    """A phone of a case; `refused` says why the person must not be called now, if so."""
-
-    id: UUID
-    phone: Phone
-    person_id: UUID | None
-    refused: Refused | None
-
-
 def start(uow: UnitOfWork, command: Command, phone_id: UUID | None, *, now: datetime) -> Bridge:
     """Have the worker rung, to be joined with the person. The same id again is the same call.
 
-    Raises: NotFound, IdConflict, CaseIsClosed, WhichPhone, UnsafeContact, WorkerHasNoPhone, CallGoingOn,
+    Raises: NotFound, IdConflict, CaseIsClosed, WhichPhone, UnsafeToCall, WorkerHasNoPhone, CallGoingOn,
     NobodyMakesCalls.
     """
     case, fresh = command.begin(uow, Action.WORK_CASES, now)
@@ -104,10 +95,10 @@ def start(uow: UnitOfWork, command: Command, phone_id: UUID | None, *, now: date
     rings, language = _phone_of(uow, command.worker)
     if uow.calls.bridging(command.worker.id):
         raise CallGoingOn
-    chosen = _chosen(_phones(uow, case, now=now), phone_id)
-    point = uow.intake.contact_point(chosen.phone, language=Language.KM, script=Script.UNREADABLE, now=now)
+    phone = _chosen(uow, case, phone_id)
+    point = uow.intake.contact_point(phone, language=Language.KM, script=Script.UNREADABLE, now=now)
     made = dialling.want(uow, Wish(
-        kind=Kind.BRIDGE, rings=rings, for_whom=chosen.phone, via=maker.shows, ring=_RING_WORKER,
+        kind=Kind.BRIDGE, rings=rings, for_whom=phone, via=maker.shows, ring=_RING_WORKER,
         state=ivr.begin(language=language, gate=True), contact_point_id=point.id, case_id=case.id,
         worker_id=command.worker.id, call_id=command.id, urgent=case.urgency is Urgency.U1,
     ), maker=maker, now=now)  # fmt: skip
@@ -123,11 +114,6 @@ def see(uow: UnitOfWork, worker: Worker, case_id: UUID, call_id: UUID) -> Bridge
     """How far a call of this case has come that a worker asked for. Raises: NotFound."""
     locked_case(uow, worker, case_id)
     return _bridge(uow, call_id, case_id)
-
-
-def phones(uow: UnitOfWork, worker: Worker, case_id: UUID, *, now: datetime) -> list[CasePhone]:
-    """The phones of a case, each with whether the person may be called at it now. Raises: NotFound."""
-    return _phones(uow, locked_case(uow, worker, case_id), now=now)
 
 
 def document(call: Call) -> Document:
@@ -231,32 +217,27 @@ def _phone_of(uow: UnitOfWork, worker: Worker) -> tuple[Phone, Language]:
     return phone, Language.EN if language == Language.EN else Language.KM
 
 
-def _phones(uow: UnitOfWork, case: Case, *, now: datetime) -> list[CasePhone]:
-    """What people wrote and called from, then what workers wrote down of people; each number once."""
+def _chosen(uow: UnitOfWork, case: Case, phone_id: UUID | None) -> Phone:
+    """The phone of the case with this id, or of the person with it; without one, the only one there is.
+
+    Raises: WhichPhone.
+    """
     known = uow.cases.phones_of(case.id)
-    numbers = uow.intake.phones(known)
-    found = {numbers[point_id]: (point_id, person_id) for point_id, person_id in known.items()}
+    numbers = uow.intake.phones(point_id for point_id, _, _ in known)
+    ids = {numbers[point_id]: {point_id, person_id} for point_id, person_id, _ in known}
     people = [member.person for member in uow.records.members_of([case.id]).get(case.id, [])]
     people += uow.records.people([case.reporter_id] if case.reporter_id else []).values()
-    urgent = case.urgency is Urgency.U1
     for person in people:
-        if person.phone and person.phone not in found:
-            found[person.phone] = (person.id, person.id)
-    return [
-        CasePhone(phone_id, phone, person_id, dialling.refusal_to_call(uow, phone, urgent=urgent, now=now))
-        for phone, (phone_id, person_id) in found.items()
-    ]
-
-
-def _chosen(known: list[CasePhone], phone_id: UUID | None) -> CasePhone:
-    wanted = [one for one in known if phone_id in {None, one.id, one.person_id}]
+        if person.phone:
+            ids.setdefault(person.phone, set()).add(person.id)
+    wanted = [phone for phone, names in ids.items() if phone_id is None or phone_id in names]
     if len(wanted) != 1:
         raise WhichPhone
     return wanted[0]
 
 
-def _unsafe(refused: Refused) -> UnsafeContact:
-    return UnsafeContact(
-        reason=refused.because, why=Term(f"unsafe.{refused.because}"),
+def _unsafe(refused: Refused) -> UnsafeToCall:
+    return UnsafeToCall(
+        because=refused.because, why=Term(f"unsafe.{refused.because}"),
         next_safe_at=refused.next_at.strftime(_TO_THE_SECOND) if refused.next_at else None,
     )  # fmt: skip

@@ -7,17 +7,15 @@ from uuid import UUID
 
 from app.calls.rules.calls import Call, Kind
 from app.calls.rules.dialling import PICKED_UP_WITHIN, WORTH_IT, Dial
-from app.calls.rules.hours import next_hours
 from app.calls.rules.ivr import State
 from app.kernel.ids import new_id
 from app.kernel.phone import Phone, SenderKind
+from app.outbox.rules import NOTHING_KNOWN, CallLeave, call_refused_because, leave_to_call, next_time_to_call
 from app.usecases.rulebook import Maker
 from app.usecases.unit_of_work import UnitOfWork
 
 OWN_NUMBER: Final = "own_number"
 DEAR_NUMBER: Final = "premium_number"
-OPTED_OUT: Final = "opted_out"
-OUTSIDE_HOURS: Final = "outside_hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,8 @@ class Refused:
 class Wish:
     """A call to be made: `rings` is the phone that is rung first, `for_whom` the person's.
 
-    They differ where a worker is rung, to be joined with the person. `urgent` lifts quiet hours.
+    They differ where a worker is rung, to be joined with the person. `urgent` lifts the usual quiet hours,
+    never hours on which somebody agreed.
     """
 
     kind: Kind
@@ -58,10 +57,18 @@ def refusal_to_call(uow: UnitOfWork, phone: Phone, *, urgent: bool, now: datetim
         return Refused(OWN_NUMBER)
     if phone.costs_extra:
         return Refused(DEAR_NUMBER)
-    if uow.outbox.rule_for(phone).opted_out_at is not None:
-        return Refused(OPTED_OUT)
-    at = now if urgent else next_hours(phone.country, now)
-    return None if at <= now else Refused(OUTSIDE_HOURS, at)
+    safety = uow.outbox.safety_of(phone)
+    because = call_refused_because(safety, now, urgent=urgent)
+    return Refused(because, next_time_to_call(safety, now, urgent=urgent)) if because else None
+
+
+def leave_for(uow: UnitOfWork, dial: Dial, *, now: datetime) -> CallLeave | None:
+    """What the carrier needs to ring the phone; None where something was learnt since the call was wanted.
+
+    A worker who asked to be rung holds their own phone, at any hour.
+    """
+    safety = NOTHING_KNOWN if dial.kind is Kind.BRIDGE else uow.outbox.safety_of(dial.to)
+    return leave_to_call(dial.to, safety, now, urgent=dial.urgent or dial.kind is Kind.BRIDGE)
 
 
 def want(uow: UnitOfWork, wish: Wish, *, maker: Maker, now: datetime) -> Call | Refused | None:
@@ -82,7 +89,7 @@ def want(uow: UnitOfWork, wish: Wish, *, maker: Maker, now: datetime) -> Call | 
         return None
     dial = Dial(
         call.id, wish.kind, wish.rings, wish.via, wish.ring, wish.detect_machine,
-        attempt=0, created_at=now, may_be_placed=False,
+        attempt=0, created_at=now, may_be_placed=False, urgent=wish.urgent,
     )  # fmt: skip
     uow.dials.add(dial, expires_at)
     return call

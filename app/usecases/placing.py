@@ -8,8 +8,18 @@ from uuid import UUID
 from app.audit.rules import Deed
 from app.calls.rules.calls import LONGEST, Call, Ending
 from app.calls.rules.dialling import LEASE, PACE, Dial, DialState
-from app.outbox.rules import ASK_AGAIN_AFTER, GiveUp, Hold, NotKnown, Sending, Taken, TryLater, wait_before
-from app.usecases import answering
+from app.outbox.rules import (
+    ASK_AGAIN_AFTER,
+    CallLeave,
+    GiveUp,
+    Hold,
+    NotKnown,
+    Sending,
+    Taken,
+    TryLater,
+    wait_before,
+)
+from app.usecases import answering, dialling
 from app.usecases.deliveries import CARRIER_REFUSES
 from app.usecases.unit_of_work import UnitOfWork
 
@@ -23,10 +33,11 @@ def anything_to_do(uow: UnitOfWork, *, now: datetime) -> bool:
     return uow.dials.anything_to_do(now)
 
 
-def lease(uow: UnitOfWork, *, now: datetime) -> Dial | None:
+def lease(uow: UnitOfWork, *, now: datetime) -> tuple[Dial, CallLeave] | None:
     """A call that nobody else will make while the lease lasts; at most one a second, whoever asks.
 
-    Calls whose time is over are given up on the way.
+    The gate is asked again: what was learnt since the call was wanted counts. Calls whose time is over
+    are given up on the way.
     """
     for over in uow.dials.claim_over(now, _BATCH):
         uow.dials.move(over.call_id, DialState.GIVEN_UP)
@@ -35,7 +46,11 @@ def lease(uow: UnitOfWork, *, now: datetime) -> Dial | None:
         return None
     dial = uow.dials.claim_due(now)
     uow.rulebook.passed("dials.claimed")
-    return dial
+    leave = dialling.leave_for(uow, dial, now=now) if dial else None
+    if dial and leave is None:
+        uow.dials.move(dial.call_id, DialState.GIVEN_UP)
+        _end(uow, dial.call_id, Ending.CANCELED, now=now)
+    return (dial, leave) if dial and leave else None
 
 
 def record(uow: UnitOfWork, dial: Dial, said: Sending, *, now: datetime) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from app.outbox.rules import (
     BLOCKED,
+    OUTSIDE_HOURS,
     GiveUp,
     Hold,
     NotKnown,
@@ -13,6 +14,7 @@ from app.outbox.rules import (
     Text,
     TryLater,
     moves_up,
+    next_time_to_text,
     phone_refuses,
     wait_before,
 )
@@ -90,16 +92,23 @@ def _not_taken(
 
 
 def _held_back(uow: UnitOfWork, text: Text, *, now: datetime) -> bool:
-    """Whether the phone said, after the text was queued, that it takes none; the text is then held."""
+    """Whether the phone takes no texts now, whatever was true when this one was queued. It then waits
+    for the next time at which it may go, or is held for good.
+    """
     rule = uow.outbox.rule_for(text.to)
-    refused = phone_refuses(rule, text.purpose, now)
+    refused = phone_refuses(rule, text.reach, now)
     kept = uow.outbox.locked(text.id) if refused else None
     if refused is None or kept is None:
         return False
+    due_at = None
     if refused == BLOCKED:
+        due_at = rule.blocked_until
+    elif refused == OUTSIDE_HOURS:
+        due_at = next_time_to_text(rule.safety, now, wrote_at=text.wrote_at)
+    if due_at:
         waiting = State.SENDING if text.may_have_gone else State.QUEUED
-        uow.outbox.move(kept, waiting, now, error_code=refused, due_at=rule.blocked_until)
-    else:
-        uow.outbox.move(kept, State.HELD, now, error_code=refused)
-        tell_of(uow, kept, State.HELD, now=now, error_code=refused)
+        uow.outbox.move(kept, waiting, now, error_code=refused, due_at=due_at)
+        return True
+    uow.outbox.move(kept, State.HELD, now, error_code=refused)
+    tell_of(uow, kept, State.HELD, now=now, error_code=refused)
     return True

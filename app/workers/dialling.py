@@ -46,10 +46,11 @@ class Dialler:
             if not placing.anything_to_do(uow, now=now):
                 return False
         with self.office.work(now) as uow:
-            dial = placing.lease(uow, now=now)
-        if dial is None:
+            leased = placing.lease(uow, now=now)
+        if leased is None:
             return False
-        said = self.caller.place(dial)
+        dial, leave = leased
+        said = self.caller.place(leave, dial)
         _DIALS.labels(self.caller.name, type(said).__name__).inc()
         self.office.rulebook.passed("dials.placed")
         after = self.clock.now()

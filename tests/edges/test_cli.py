@@ -24,7 +24,7 @@ from tests.makers import KHMER_LOCKED_IN, TONLE, Installation
 PASSWORD = "correct horse\n"
 LEAF_COMMANDS = {
     "serve", "work", "migrate", "demo", "doctor", "simulate text", "simulate call", "worker add", "export",
-    "audit verify", "keys create", "words check", "triage explain", "triage evaluate",
+    "audit verify", "audit anchor", "keys create", "words check", "triage explain", "triage evaluate",
 }  # fmt: skip
 
 

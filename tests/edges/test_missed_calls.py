@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 
 import pytest
@@ -11,15 +10,15 @@ import pytest
 from app.calls.rules.ivr import Step
 from app.identity.rules import Role
 from app.kernel.phone import Phone
+from app.outbox.rules import AfterDroppedCall, Known, SafeContact, SafeWindow
+from app.outbox.store import Source, Told
 from app.usecases.unit_of_work import Office
 from app.workers.dialling import CallBacks
 from tests.calling import BEEP, Calling, a_calling_hotline
 from tests.fakes import START
 from tests.hotline import HIDDEN
 from tests.makers import Installation
-from tests.peers import RESET, Fault
 from tests.peers.calls import BUSY, HANG_UP, SILENCE, VOICEMAIL, Ended, picks_up, says
-from tests.peers.twilio import BROKEN, TOO_MANY, refusal
 from tests.twilio_town import PUBLIC, SOMEBODY
 
 Install = Callable[..., Installation]
@@ -302,90 +301,44 @@ def test_the_budget_of_a_day_is_kept_and_what_is_over_it_waits_for_the_next(inst
         assert len(calling.tasks()) == 1
 
 
-def test_ten_rings_at_once_are_called_one_a_second(calling: Calling) -> None:
-    for number in range(10):
-        calling.ring(f"+6681234560{number}")
-    made = calling.calls_after(seconds=20)
-    moments = sorted(call.created_at for call in made)
-    assert len(moments) == 10
-    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in pairwise(moments))
+def test_a_call_that_broke_off_is_dialled_again_only_for_who_asked_for_that(calling: Calling) -> None:
+    calling.here.a_worker()
+    first = calling.case_of(calling.call("1", "2", HANG_UP))
+    assert calling.calls_after(days=1) == []
+    wish = SafeContact(after_dropped_call=AfterDroppedCall.CALL_BACK)
+    with calling.here.office.work(calling.here.clock.now()) as uow:
+        index = uow.outbox.phone_index(Phone(SOMEBODY))
+        uow.outbox.safety.tell(Told(first.id, index, Source.CASEWORKER, wish, calling.here.clock.now()))
+    calling.call("1", "2", HANG_UP)
+    assert [call.to for call in calling.calls_after(seconds=20)] == [SOMEBODY]
+    assert "call.dropped" in calling.here.kinds(first.id)
 
 
-def test_two_diallers_together_place_no_more_than_one_call_a_second(calling: Calling) -> None:
-    for number in range(4):
-        calling.ring(f"+6681234560{number}")
-    calling.here.clock.forward(seconds=20)
-    while calling.decide():
-        pass
-    now = calling.here.clock.now()
-    assert [calling.dialler.step(now), calling.dialler.step(now)] == [True, False]
-
-
-@pytest.mark.parametrize(
-    "fault", [RESET, Fault(503, accepted=True), Fault(0, accepted=True, after_seconds=2)]
-)
-def test_an_answer_that_was_lost_makes_no_second_call(calling: Calling, fault: Fault) -> None:
-    calling.ring()
-    calling.carrier.faults.append(replace(fault, accepted=True))
-    assert len(calling.calls_after(seconds=20)) == 1
-    assert [row.state for row in calling.dials()] == ["leased"]
-    assert calling.calls_after(minutes=2) == []
-    assert [row.state for row in calling.dials()] == ["placed"]
-    (call,) = calling.carrier.calls
-    assert calling.call_row(calling.nobody_answers(call)).ended_as == "no-answer"
-
-
-def test_a_call_whose_answer_was_lost_is_known_once_it_is_picked_up(calling: Calling) -> None:
-    calling.ring()
-    calling.carrier.faults.append(Fault(503, accepted=True))
-    (call,) = calling.calls_after(seconds=20)
-    heard = calling.picked_up(call, "1", "1", "2", HANG_UP)
-    assert calling.call_row(heard).state.problem == "unpaid_wages"
-    assert [row.state for row in calling.dials()] == ["placed"]
-    assert calling.calls_after(minutes=4) == []
-
-
-def test_a_carrier_that_is_busy_is_asked_again_and_the_phone_rings_once(calling: Calling) -> None:
-    calling.ring()
-    calling.carrier.faults.extend([TOO_MANY, TOO_MANY])
-    made = [*calling.calls_after(seconds=20), *calling.calls_after(seconds=20)]
-    assert made == []
-    assert len(calling.calls_after(minutes=1)) == 1
-    assert calling.tasks() == []
-
-
-@pytest.mark.parametrize("code", [21215, 13227])
-def test_a_country_that_is_switched_off_at_the_carrier_is_an_alarm_and_no_fault_of_the_person(
-    calling: Calling, code: int
-) -> None:
-    calling.ring()
-    calling.carrier.faults.append(refusal(code))
-    assert calling.calls_after(seconds=20) == []
-    assert calling.tasks() == [("carrier_refuses", None)]
-    assert [row.state for row in calling.dials()] == ["wanted"]
-    calling.calls_after(minutes=6)
-    assert [row.stage for row in calling.missed()] == ["waiting"]
-
-
-def test_a_number_that_the_carrier_will_never_call_becomes_a_humans(calling: Calling) -> None:
-    calling.ring()
-    calling.carrier.faults.append(refusal(21211))
-    assert calling.calls_after(seconds=20) == []
-    assert [row.because for row in calling.missed()] == ["cannot_be_called"]
-    assert [kind for kind, _ in calling.tasks()] == ["contact_otherwise"]
-
-
-def test_where_it_is_not_known_whether_a_call_went_the_phone_rings_at_most_once_before_the_retry(
+def test_a_phone_whose_record_says_never_is_not_called_and_a_human_finds_another_way(
     calling: Calling,
 ) -> None:
+    calling.here.a_worker()
+    case_id = calling.here.a_case(sender=SOMEBODY)
+    with calling.here.office.work(START) as uow:
+        index = uow.outbox.phone_index(Phone(SOMEBODY))
+        never = SafeContact(may_call=Known.NO)
+        uow.outbox.safety.tell(Told(case_id, index, Source.CASEWORKER, never, START))
     calling.ring()
-    calling.carrier.faults.extend([BROKEN] * 20)
-    assert calling.calls_after(seconds=20) == []
-    assert calling.calls_after(minutes=4) == []
-    calling.carrier.faults.clear()
-    made = calling.calls_after(minutes=3)
-    assert len(made) <= 1
-    assert calling.dials()[0].state == "given_up"
+    assert calling.calls_after(days=2) == []
+    assert calling.tasks() == [("contact_otherwise", case_id)]
+
+
+def test_hours_on_which_somebody_agreed_bind_also_who_rings(calling: Calling) -> None:
+    calling.here.a_worker()
+    case_id = calling.here.a_case(sender=SOMEBODY)
+    with calling.here.office.work(START) as uow:
+        index = uow.outbox.phone_index(Phone(SOMEBODY))
+        evening = SafeContact(hours=(SafeWindow(time(18), time(20)),), zone="Asia/Bangkok")
+        uow.outbox.safety.tell(Told(case_id, index, Source.CASEWORKER, evening, START))
+    calling.ring()
+    assert calling.calls_after(minutes=1) == []
+    (call,) = calling.calls_after(hours=9)
+    assert call.created_at >= datetime.fromisoformat("2026-06-08T18:00:00+07:00")
 
 
 def test_a_second_call_for_the_same_wish_hears_nothing(calling: Calling) -> None:

@@ -23,6 +23,7 @@ CARRIER_DOORS = {
     ("POST", "/twilio/voice/screen/{call_id:uuid}"),
     ("POST", "/twilio/voice/screened/{call_id:uuid}"),
     ("POST", "/twilio/voice/goodbye"),
+    ("POST", "/twilio/voice/outgoing/{call_id:uuid}"),
     ("POST", "/twilio/voice/status"),
     ("POST", "/twilio/recording"),
     ("GET", "/gateways/cht/{gateway}"),

@@ -22,17 +22,19 @@ from app.calls.rules.callbacks import (
     Stage,
     Wait,
     budget_day,
+    dawn,
     decide,
     first_ring,
     rang,
     refused_because,
 )
-from app.calls.rules.hours import next_hours, next_morning
 from app.kernel.phone import Phone
+from app.outbox.rules import SafeContact, next_time_to_call
 
 NOW: Final = datetime(2026, 6, 8, 3, 0, tzinfo=UTC)
 POINT: Final = UUID("01971c2e-3f00-7a10-8c55-0d5b1e6f2a05")
 RULES: Final = CallbackRules(countries=frozenset({"KH", "TH", "MY", "KR", "JP"}))
+THAI: Final = SafeContact(country="TH")
 MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
 MOMENTS: Final = st.integers(0, 365 * 24 * 60).map(lambda minutes: NOW + minutes * MINUTE)
@@ -69,7 +71,7 @@ def test_five_rings_within_an_hour_are_urgent_and_four_are_not() -> None:
         ("+85512345678", None), ("+66812345678", None), ("+60123456789", None), ("+821012345678", None),
         ("+819012345678", None), ("+855231234567", "unknown_kind_of_number"),
         ("+8551900123456", "premium_number"), ("+661900123456", "premium_number"),
-        ("+826021234567", "premium_number"), ("+886912345678", "country_not_called"),
+        ("+82602345678", "premium_number"), ("+886912345678", "country_not_called"),
         ("+84912345678", "country_not_called"), ("+12025550123", "country_not_called"),
         ("+882161234567", "country_not_called"), ("+2527123456", "country_not_called"),
     ],
@@ -135,14 +137,17 @@ def test_tries_follow_the_retries_then_the_morning_then_a_human() -> None:
 
 
 @given(MOMENTS)
-def test_hours_to_call_begin_at_seven_and_end_at_nine_in_the_evening_there(now: datetime) -> None:
-    for country, zone in (("KH", "Asia/Phnom_Penh"), ("KR", "Asia/Seoul"), (None, "Asia/Phnom_Penh")):
-        at = next_hours(country, now)
-        assert now <= at <= now + timedelta(hours=10)
-        assert time(7) <= at.astimezone(ZoneInfo(zone)).time() < time(21)
-        morning = next_morning(country, now)
-        assert now < morning <= now + DAY
-        assert morning.astimezone(ZoneInfo(zone)).time() == time(7)
+def test_dawn_is_the_next_four_oclock_there(now: datetime) -> None:
+    for zone in ("Asia/Phnom_Penh", "Asia/Seoul"):
+        at = dawn(zone, now)
+        assert now < at <= now + DAY
+        assert at.astimezone(ZoneInfo(zone)).time() == time(4)
+
+
+def _morning(now: datetime) -> datetime:
+    at = next_time_to_call(THAI, dawn("Asia/Bangkok", now), urgent=False)
+    assert at is not None
+    return at
 
 
 @dataclass
@@ -165,7 +170,7 @@ class Story:
         missed = self.missed
         if missed is None or missed.stage is not Stage.WAITING or missed.due_at > now:
             return
-        safe_at = now if missed.may_come_at_any_hour(now) else next_hours("TH", now)
+        safe_at = next_time_to_call(THAI, now, urgent=missed.may_come_at_any_hour(now))
         match decide(Made([at for at, _ in self.made]), safe_at, rules=RULES, now=now):
             case CallNow():
                 self._call(replace(missed, tries=missed.tries + 1), now)
@@ -180,7 +185,7 @@ class Story:
         if len(self.made) in self.reached:
             self.missed = replace(missed, stage=Stage.REACHED)
             return
-        match callbacks.not_reached(missed, next_morning("TH", now), rules=RULES, now=now):
+        match callbacks.not_reached(missed, _morning(now), rules=RULES, now=now):
             case Wait(until, _):
                 self.missed = replace(missed, due_at=until)
             case HandOver():

@@ -12,6 +12,7 @@ from app.kernel.phone import Phone
 
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
+_DAWN: Final = time(4)
 # So many rings within an hour are more than somebody who only wonders whether we heard.
 URGENT_RINGS: Final = 5
 URGENT_WITHIN: Final = _HOUR
@@ -169,6 +170,14 @@ def not_reached(
     if missed.tries == len(rules.retries) + 1:
         return Wait(next_morning, NOT_REACHED)
     return HandOver(NOT_REACHED)
+
+
+def dawn(zone: str, now: datetime) -> datetime:
+    """The next four o'clock on that clock (IANA name), in UTC: the morning's safe hours come after it."""
+    there = ZoneInfo(zone)
+    local = now.astimezone(there)
+    day = local.date() + (timedelta(0) if local.time() < _DAWN else _DAY)
+    return datetime.combine(day, _DAWN, there).astimezone(UTC)
 
 
 def budget_day(now: datetime) -> datetime:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.calls.rules.calls import Kind
 from app.kernel.phone import Phone
-from app.outbox.rules import Sending
+from app.outbox.rules import CallLeave, Sending
 
 
 class DialState(StrEnum):
@@ -53,6 +53,7 @@ class Dial:
     attempt: int
     created_at: datetime
     may_be_placed: bool
+    urgent: bool = False
     not_these: frozenset[str] = frozenset()
 
 
@@ -72,6 +73,6 @@ class Caller(Protocol):
 
     name: str
 
-    def place(self, dial: Dial) -> Sending:
-        """Have one call made. Never raises for what a carrier may answer."""
+    def place(self, leave: CallLeave, dial: Dial) -> Sending:
+        """Have the phone rung for which there is leave. Never raises for what a carrier may answer."""
         ...

@@ -30,8 +30,9 @@ class DialStore:
             "phone": self._vault.seal(dial.to.e164, Place("dial", dial.call_id, "phone")),
             "phone_index": self._vault.index("phone", dial.to.e164), "via": dial.via,
             "state": DialState.WANTED, "ring_seconds": int(dial.ring.total_seconds()),
-            "detect_machine": dial.detect_machine, "due_at": dial.created_at, "expires_at": expires_at,
-            "created_at": dial.created_at, "attempts": 0,
+            "detect_machine": dial.detect_machine, "urgent": dial.urgent,
+            "due_at": dial.created_at, "expires_at": expires_at, "created_at": dial.created_at,
+            "attempts": 0,
         })  # fmt: skip
 
     def anything_to_do(self, now: datetime) -> bool:
@@ -54,7 +55,7 @@ class DialStore:
         phone = Phone(self._vault.open(row.phone, Place("dial", row.call_id, "phone")))
         return Dial(
             row.call_id, Kind(row.kind), phone, row.via, timedelta(seconds=row.ring_seconds),
-            row.detect_machine, attempt, row.created_at, in_doubt,
+            row.detect_machine, attempt, row.created_at, in_doubt, row.urgent,
             self._others(row) if in_doubt else frozenset(),
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioS
 from app.calls.rules.dialling import Dial
 from app.channels.twilio.reading import verdict_on
 from app.channels.twilio.rest import Account, client_of
-from app.outbox.rules import GiveUp, Hold, NotKnown, Sending, Taken, TryLater
+from app.outbox.rules import CallLeave, GiveUp, Hold, NotKnown, Sending, Taken, TryLater
 
 _TIMED_OUT: Final = 408
 _TOO_MANY: Final = 429
@@ -45,11 +45,11 @@ class TwilioCaller:
         self._client = client_of(account)
         self._voice = f"{base_url.rstrip('/')}/twilio/voice"
 
-    def place(self, dial: Dial) -> Sending:
-        """Have one call made. Never raises for what a carrier or a network may do."""
+    def place(self, leave: CallLeave, dial: Dial) -> Sending:
+        """Have the phone rung for which there is leave. Never raises for what a carrier may do."""
         try:
             sid = self._already_there(dial) if dial.may_be_placed else None
-            sid = sid or self._client.calls.create(**self._wish(dial)).sid
+            sid = sid or self._client.calls.create(to=leave.phone.e164, **self._wish(dial)).sid
         except (TwilioRestException, TwilioServiceException) as refused:
             return _meaning(refused.status, refused.code)
         except requests.exceptions.ConnectTimeout as cut:
@@ -60,7 +60,6 @@ class TwilioCaller:
 
     def _wish(self, dial: Dial) -> dict[str, Any]:
         wish = {
-            "to": dial.to.e164,
             "from_": dial.via,
             "url": f"{self._voice}/outgoing/{dial.call_id}",
             "status_callback": f"{self._voice}/status",
