@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from app.audit.service import AnchorFile, anchor_end
+from app.calls.rules.callbacks import CallbackRules
 from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
 from app.channels.prompts import PromptDoor
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.caller import TwilioCaller
 from app.channels.twilio.desk import DeskDoor
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
@@ -46,8 +48,9 @@ from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
 from app.usecases import prompting, signing_in
-from app.usecases.rulebook import Rulebook
+from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
+from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
@@ -159,11 +162,14 @@ class Application:
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
+            Loop("callbacks", CallBacks(self.office).step),
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
+        if caller := twilio_caller(self.settings):
+            loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
@@ -237,6 +243,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
         menu={str(key): category for key, category in MENU.items()},
+        callbacks=_callback_rules(settings),
+        call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
     )
     if passed:
@@ -264,6 +272,12 @@ def twilio_sender(settings: Settings) -> TwilioSender | None:
     return TwilioSender(account, status_url=status_url) if account else None
 
 
+def twilio_caller(settings: Settings) -> TwilioCaller | None:
+    """What makes calls for us, where an account with a number for calls is configured."""
+    account = _voice_account(settings)
+    return TwilioCaller(account, base_url=settings.public_base_url) if account else None
+
+
 def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
@@ -279,6 +293,12 @@ def _desk_recordings(account: Account) -> TwilioRecordings:
 def _twilio_account(settings: Settings) -> Account | None:
     """The account for texts, which need a number to leave from."""
     return _account(settings) if settings.listed("twilio_sms_numbers") else None
+
+
+def _voice_account(settings: Settings) -> Account | None:
+    """The account for calls, which need a number to show."""
+    numbers = settings.listed("twilio_voice_numbers") or settings.listed("missed_call_numbers")
+    return _account(settings) if numbers else None
 
 
 def _account(settings: Settings) -> Account | None:
@@ -317,6 +337,22 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))
     return tuple(ways)
+
+
+def _callback_rules(settings: Settings) -> CallbackRules:
+    numbers = frozenset(Phone.parse(number).e164 for number in settings.listed("missed_call_numbers"))
+    return CallbackRules(
+        numbers=numbers, after=settings.callback_after, every=settings.callback_every,
+        per_day=settings.callback_per_day, daily_budget=settings.callback_daily_budget,
+        countries=frozenset(settings.callback_countries), retries=settings.callback_retries,
+    )  # fmt: skip
+
+
+def _call_maker(settings: Settings) -> Maker | None:
+    if _voice_account(settings) is None:
+        return None
+    answered = [Phone.parse(number).e164 for number in settings.listed("twilio_voice_numbers")]
+    return Maker(TWILIO, settings.twilio_account_sid, next(iter(answered), None))
 
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:

@@ -9,7 +9,18 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, exports, intake, operations, people, phones, recordings, sign_in
+from app.api import (
+    calling,
+    case_work,
+    cases,
+    exports,
+    intake,
+    operations,
+    people,
+    phones,
+    recordings,
+    sign_in,
+)
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
@@ -19,6 +30,9 @@ from app.bootstrap import Application, build
 from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
+_ROOMS: Final = (
+    operations, sign_in, cases, case_work, calling, phones, intake, people, recordings, exports,
+)  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
 
@@ -44,7 +58,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, phones, intake, people, recordings, exports):
+    for room in _ROOMS:
         app.include_router(room.door)
     describe(app)
     return app
@@ -62,6 +76,7 @@ def _carrier_doors(wired: Application) -> list[Route]:
         Route("/twilio/voice/screen/{call_id:uuid}", voice.screen, methods=["POST"]),
         Route("/twilio/voice/screened/{call_id:uuid}", voice.screened, methods=["POST"]),
         Route("/twilio/voice/desk/{at:int}", desk.next, methods=["POST"]),
+        Route("/twilio/voice/outgoing/{call_id:uuid}", voice.outgoing, methods=["POST"]),
         Route("/twilio/voice/goodbye", voice.goodbye, methods=["POST"]),
         Route("/twilio/voice/status", twilio.call_status, methods=["POST"]),
         Route("/twilio/recording", twilio.recording, methods=["POST"]),

@@ -62,6 +62,7 @@ SENT: Final[dict[str, Any]] = {
     "CasePatch": {"urgency": "U1", "reason": "ថៅកែវាយគាត់", "destination_country": None},
     "CloseIn": {"id": _ASKED, "outcome": "wages_recovered", "client_informed": "yes"},
     "CommandIn": {"id": _ASKED},
+    "CallOutIn": {"id": _ASKED, "phone_id": _PERSON},
     "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
     "DutyIn": {"on_duty": False},
     "MembersIn": {"members": [{"id": _ASKED, "name": "សុខា", "phone": "+66812345678"}]},
@@ -92,9 +93,10 @@ ANSWERED: Final[dict[str, Any]] = {
             }
         ]
     },
+    "CallOutOut": {"id": _ASKED, "status": "reached", "seconds": 240},
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
-        "note": "សុវត្ថិភាព", "at": _LATER,
+        "note": "សុវត្ថិភាព", "at": _LATER, "seconds": 240, "call_id": _OTHER,
     },
     "RawArrival": {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",

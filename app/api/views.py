@@ -164,6 +164,19 @@ class ContactAttemptOut(BaseModel):
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = Field(default=None, description="of a call made through us: how long they talked")
+    call_id: UUID | None = None
+
+
+class CallOutOut(BaseModel):
+    """A call that a worker asked for; `seconds` is how long they talked, once it is over."""
+
+    id: UUID
+    status: str = Field(
+        examples=["ringing_you"],
+        description="wanted, ringing_you, ringing_them, then reached, no_answer or not_made",
+    )
+    seconds: int | None
 
 
 class TaskOut(BaseModel):

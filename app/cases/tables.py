@@ -168,6 +168,8 @@ class ContactAttemptRow(SQLModel, table=True):
     outcome: str
     note: bytes | None = sealed_field()
     at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = Field(default=None, foreign_key="call.id")
 
 
 class TaskRow(SQLModel, table=True):

@@ -91,10 +91,17 @@ class IntakeStore:
             for arrival in arrivals
         )
 
-    def keep_answered(self, arrival: Arrival, call_id: UUID, now: datetime) -> None:
-        """Keep a call that was answered while it came: nothing of it waits for reception."""
+    def keep_answered(
+        self, arrival: Arrival, call_id: UUID, now: datetime, *, problem: str | None = None
+    ) -> None:
+        """Keep a call that was answered while it came: nothing of it waits for reception.
+
+        `problem` says, as a stable code, why nothing will follow, for whoever looks.
+        """
         values = inbox_values(self._vault, arrival, now)
-        insert_new(self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id})
+        insert_new(
+            self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id, "problem": problem}
+        )
 
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
@@ -155,6 +162,11 @@ class IntakeStore:
             .returning(contact_points.c.id, contact_points.c.language, contact_points.c.script)
         ).one()
         return ContactPoint(row.id, phone, row.language, row.script)
+
+    def language_of(self, contact_point_id: UUID) -> str | None:
+        """The language that the person at this phone reads."""
+        asked = select(contact_points.c.language).where(contact_points.c.id == contact_point_id)
+        return self._connection.execute(asked).scalar_one_or_none()
 
     def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
         """The phone of each contact point."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.calls.rules.callbacks import CallbackRules
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords
@@ -26,6 +27,15 @@ def _nothing(_point: str) -> None:
     """Pass by."""
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who makes calls for us: a carrier and our account there, and the number that people see."""
+
+    carrier: str
+    account: str
+    shows: str | None  # None where nobody calls us at a number that we answer
+
+
 @dataclass(frozen=True)
 class Rulebook:
     """What an NGO configured, validated at start.
@@ -46,6 +56,8 @@ class Rulebook:
     own_numbers: frozenset[Phone] = frozenset()
     worker_limit: int = 30
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
+    callbacks: CallbackRules = field(default_factory=CallbackRules)
+    call_maker: Maker | None = None
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
     passed: Callable[[str], None] = field(default=_nothing)
 

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.calls.store.calls import CallStore
+from app.calls.store.dials import DialStore
+from app.calls.store.missed import MissedCallStore
 from app.calls.store.prompts import PromptStore
 from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
@@ -39,9 +41,11 @@ class UnitOfWork:
         self.audit = AuditStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault)
+        self.dials = DialStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault)
+        self.missed = MissedCallStore(connection)
         self.outbox = OutboxStore(connection, vault)
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)

@@ -16,8 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self, cast
 
-from app.bootstrap import Application, build
+from app.bootstrap import Application, build, twilio_caller
 from app.channels.console.carrier import arrival
+from app.workers.dialling import CallBacks, Dialler
 from app.workers.steps import Expiry, Outbox, Reception, Timers
 from tests.fakes import FakeClock
 from tests.makers import ROOT, settings_for
@@ -129,7 +130,10 @@ def _steps(application: Application) -> dict[str, Callable[[datetime], bool]]:
         "timers": Timers(office).step,
         "expiry": Expiry(office).step,
         "recordings": application.recordings.step,
+        "callbacks": CallBacks(office).step,
     }
+    if caller := twilio_caller(application.settings):
+        steps["dialler"] = Dialler(office, caller, clock).step
     for carrier in application.carriers:
         steps[f"outbox-{carrier.name}"] = Outbox(office, carrier, clock).step
     return steps

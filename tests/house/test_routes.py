@@ -24,6 +24,7 @@ CARRIER_DOORS = {
     ("POST", "/twilio/voice/screened/{call_id:uuid}"),
     ("POST", "/twilio/voice/desk/{at:int}"),
     ("POST", "/twilio/voice/goodbye"),
+    ("POST", "/twilio/voice/outgoing/{call_id:uuid}"),
     ("POST", "/twilio/voice/status"),
     ("POST", "/twilio/recording"),
     ("GET", "/prompts/{address}"),

@@ -114,6 +114,13 @@ class ContactAttempted(Fact):
     attempt_id: UUID
     channel: str
     outcome: str
+    seconds: int | None = None
+    call_id: UUID | None = None
+
+    def details(self) -> dict[str, Any]:
+        """As of every fact; a call and its length only where there was a call of ours."""
+        told = {"seconds", "call_id"} if self.call_id is None else set()
+        return {name: as_json(value) for name, value in self._values() if name not in told}
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ContactAttempt:
-    """One try to reach somebody of a case."""
+    """One try to reach somebody of a case; where we made the call, which it was and how long they talked."""
 
     id: UUID
     case_id: UUID
@@ -64,6 +64,8 @@ class ContactAttempt:
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class RecordStore:
         """Keep a contact attempt."""
         self._connection.execute(insert(contact_attempts).values(
             id=attempt.id, case_id=attempt.case_id, author_id=attempt.author_id, channel=attempt.channel,
-            outcome=attempt.outcome, at=attempt.at,
+            outcome=attempt.outcome, at=attempt.at, seconds=attempt.seconds, call_id=attempt.call_id,
             note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"),
         ))  # fmt: skip
 
@@ -269,7 +271,10 @@ class RecordStore:
 
     def _attempt(self, row: Row[Any]) -> ContactAttempt:
         note = self._opened(row.note, "contact_attempt", row.id, "note")
-        return ContactAttempt(row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at)
+        return ContactAttempt(
+            row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at, row.seconds,
+            row.call_id,
+        )  # fmt: skip
 
 
 def _for_eyes(sight: Sight) -> ColumnElement[bool]:
