@@ -8,7 +8,7 @@ from app.audit.rules import Deed
 from app.calls.rules import desk as desk_rules
 from app.calls.rules import ivr
 from app.calls.rules.calls import LONGEST, Call, Ending, Kind
-from app.calls.rules.documents import Document
+from app.calls.rules.documents import Document, Reject
 from app.calls.rules.ivr import OTHER, Heard, News, Situation, State, Step, Turn
 from app.calls.rules.prompts import Desk
 from app.cases.rules import stages
@@ -27,6 +27,7 @@ from app.usecases.unit_of_work import UnitOfWork
 CHANNEL: Final = "call"
 NOT_KNOWN: Final = "unknown"  # the sender of a call of which we know nothing but what was left in it
 _HOME: Final = "KH"
+REJECTED: Final[Document] = (Reject(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +199,7 @@ def nothing_said(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
 def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -> Call:
     """The call as it is now, saved; what only now asks for a human, when it is over, becomes a task."""
     if before.ended_at and not call_ends.left_to_do(before) and (wanted := call_ends.left_to_do(after)):
-        subject = None if after.case_id else after.id
-        uow.records.add_task(
-            kind=wanted, case_id=after.case_id, subject_id=subject, due_at=now + _WITHIN[wanted], now=now
-        )
+        call_ends.leave_to_human(uow, after, wanted, now=now)
     uow.calls.save(after)
     return after
 
