@@ -33,6 +33,21 @@ _PAUSE: Final = re.compile(r"[ .,;!?]")  # Khmer parts clauses, not words, by bl
 _KHMER: Final = "\u1780"
 _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 
+# What makes a text a question wherever it stands, and what makes it a story all the same.
+_INQUIRY: Final = frozenset({"inquiry"})
+_TELLS: Final = _IN_TIME | {"own_told", "sos", "hunger", "kill", "how_long", "grave", "suicide"}
+_BESIDE_THE_POINT: Final = frozenset({"asker", "hearsay", "inquiry_word", "help_q"})
+_CALLS: Final = frozenset({"help", "urgent"})
+_FAMILY: Final = frozenset({"kin"})
+_DONE: Final = frozenset({"already"})
+_CONCERNED: Final = _SENDER | {"that_person"}
+# "Where is my brother" asks and reports in one.
+_NEVER_WONDERED: Final = frozenset({"missing_person"})
+_ASKS_WITHIN: Final = 3  # characters between `help` and the question about it
+_BEFORE: Final = 10  # characters before and after a match within which a person is concerned by it
+_AFTER: Final = 6
+_CLAUSE_ENDS: Final = ("", " ", ",", ".", "!", "?")
+
 Span = tuple[int, int]
 
 
@@ -60,6 +75,39 @@ def standing(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
         and not any(start <= match.start and match.end <= end for start, end in over)
         and not (ended is not None and match.end <= ended)
     ]
+
+
+def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
+    """The matches that a text without a person only wonders about: `police catch those without papers, how
+    much is the fine`. Khmer needs neither subject nor "if" for that.
+
+    Nothing is only wondered about where the text tells a time, names the family, calls for help, or where
+    the sender stands beside what happened.
+    """
+    if not index.has(_INQUIRY) or index.has(_TELLS):
+        return []
+    heard = [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
+    calls = [hit for hit in _hits(index, _CALLS) if not _within(hit, heard)]
+    asks = [hit.start for hit in _hits(index, _INQUIRY)]
+    if any(not any(0 <= start - hit.end <= _ASKS_WITHIN for start in asks) for hit in calls):
+        return []
+    if any(not _within(hit, heard) for hit in _hits(index, _FAMILY)):
+        return []
+    people = [hit for hit in _hits(index, _CONCERNED) if not _within(hit, heard)]
+    return [
+        match
+        for match in matches
+        if match.rule.category not in _NEVER_WONDERED
+        and not any(match.start - _BEFORE <= hit.end and hit.start <= match.end + _AFTER for hit in people)
+        and not any(
+            0 <= hit.start - match.end <= _AFTER and loose[hit.end : hit.end + 1] in _CLAUSE_ENDS
+            for hit in _hits(index, _DONE)
+        )
+    ]
+
+
+def _within(hit: Hit, spans: Iterable[Span]) -> bool:
+    return any(start <= hit.start and hit.end <= end for start, end in spans)
 
 
 def _asked(index: Index, loose: str) -> list[Span]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.intake.rules import quantities
-from app.intake.rules.context import asks_in_general, standing
+from app.intake.rules.context import asks_in_general, standing, wondered
 from app.intake.rules.lexicon import Lexicon
 from app.intake.rules.patterns import Index, Match, grow, surest
 from app.intake.rules.places import destination
@@ -71,7 +71,8 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     index = Index(hits)
     grow(index, lexicon.phrases)
     matches = [match for rule in lexicon.rules if (match := surest(index, rule))]
-    categories, reasons = _categories(_reporting(matches, index, seen.loose), index)
+    reporting, wonders = _reporting(matches, index, seen.loose)
+    categories, reasons = _categories(reporting, index, wonders=wonders)
     counts = _amounts(seen, index, categories)
     urgency, why = _urgency(matches, categories, counts.raised)
     place = destination(hits, lexicon.places)
@@ -90,14 +91,20 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     )
 
 
-def _reporting(matches: list[Match], index: Index, loose: str) -> list[Match]:
-    """The matches without those of harm that are only asked about or already over."""
+def _reporting(matches: list[Match], index: Index, loose: str) -> tuple[list[Match], bool]:
+    """The matches without those of harm that are only asked about or already over, and whether some were
+    only wondered about.
+    """
     calm = [match for match in matches if match.rule.category in _CALM]
     harm = [match for match in matches if match.rule.category not in _CALM and match.rule.category]
-    return calm + standing(harm, index, loose)
+    told = standing(harm, index, loose)
+    idle = set(map(id, wondered(told, index, loose)))
+    return calm + [match for match in told if id(match) not in idle], bool(idle)
 
 
-def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], list[Match]]:
+def _categories(
+    matches: list[Match], index: Index, *, wonders: bool
+) -> tuple[tuple[str, ...], list[Match]]:
     """The categories with enough evidence, and the matches that speak for them."""
     scores: dict[str, float] = {}
     for match in matches:
@@ -105,6 +112,8 @@ def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], li
             scores[match.rule.category] = scores.get(match.rule.category, 0.0) + match.weight
     sure = {category for category, score in scores.items() if score >= _ENOUGH}
     harms = sure - _CALM
+    if wonders:
+        sure.add(INFORMATION)
     if (
         harms
         and INFORMATION in sure
