@@ -18,6 +18,7 @@ INFORMATION: Final = "information_request"
 NOT_RELEVANT: Final = "not_relevant"
 _CALM: Final = frozenset({INFORMATION, NOT_RELEVANT})
 _ENOUGH: Final = 0.75
+_SURE_ENOUGH: Final = 0.55
 _MANY_MONTHS: Final = 5
 _MOST_REASONS: Final = 16
 _USUAL: Final = {
@@ -165,7 +166,12 @@ def _urgency(
         signals = [match for match in signals if match.rule.id in _CALLS_FOR_RESCUE]
     levels = [match.rule.urgency for match in signals if match.rule.urgency] + list(raised)
     for category in categories:
-        own = [m.rule.urgency for m in matches if m.rule.category == category and m.rule.urgency]
+        # A word that is only half sure adds to the category, but by itself it wakes nobody.
+        own = [
+            match.rule.urgency
+            for match in matches
+            if match.rule.category == category and match.rule.urgency and match.weight >= _SURE_ENOUGH
+        ]
         levels.append(most_urgent(own) if own else _USUAL.get(category, Urgency.U3))
     if not levels:
         levels.append(Urgency.U4 if settled else Urgency.U2)
