@@ -40,7 +40,9 @@ _BESIDE_THE_POINT: Final = frozenset({"asker", "hearsay", "inquiry_word", "help_
 _CALLS: Final = frozenset({"help", "urgent"})
 _FAMILY: Final = frozenset({"kin"})
 _DONE: Final = frozenset({"already"})
-_CONCERNED: Final = _SENDER | {"that_person"}
+_MODAL: Final = frozenset({"can_modal"})
+# "We" is anybody in a question; what was done to "us" is told by `own_told`.
+_CONCERNED: Final = frozenset({"i", "that_person"})
 # "Where is my brother" asks and reports in one.
 _NEVER_WONDERED: Final = frozenset({"missing_person"})
 _ASKS_WITHIN: Final = 3  # characters between `help` and the question about it
@@ -93,16 +95,20 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
         return []
     if any(not _within(hit, heard) for hit in _hits(index, _FAMILY)):
         return []
+    may = max((hit.start for hit in _hits(index, _MODAL)), default=-1)
+    # "Locked up already" at the end of a clause; before "…, may the family visit" it only means "and then".
+    done = [
+        hit
+        for hit in _hits(index, _DONE)
+        if may < hit.end and loose[hit.end : hit.end + 1] in _CLAUSE_ENDS
+    ]
     people = [hit for hit in _hits(index, _CONCERNED) if not _within(hit, heard)]
     return [
         match
         for match in matches
         if match.rule.category not in _NEVER_WONDERED
         and not any(match.start - _BEFORE <= hit.end and hit.start <= match.end + _AFTER for hit in people)
-        and not any(
-            0 <= hit.start - match.end <= _AFTER and loose[hit.end : hit.end + 1] in _CLAUSE_ENDS
-            for hit in _hits(index, _DONE)
-        )
+        and not any(0 <= hit.start - match.end <= _AFTER for hit in done)
     ]
 
 
