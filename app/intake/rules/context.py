@@ -35,17 +35,17 @@ _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 
 # What makes a text a question wherever it stands, and what makes it a story all the same.
 _INQUIRY: Final = frozenset({"inquiry"})
-_TELLS: Final = _IN_TIME | {"own_told", "sos", "hunger", "kill", "how_long", "grave", "suicide"}
+_TELLS: Final = _IN_TIME | {"own_told", "sos", "hunger", "how_long", "suicide"}
 _BESIDE_THE_POINT: Final = frozenset({"asker", "hearsay", "inquiry_word", "help_q"})
 _CALLS: Final = frozenset({"help", "urgent"})
 _FAMILY: Final = frozenset({"kin"})
 _DONE: Final = frozenset({"already"})
 _MODAL: Final = frozenset({"can_modal"})
 # "We" is anybody in a question; what was done to "us" is told by `own_told`.
-_CONCERNED: Final = frozenset({"i", "that_person"})
+_CONCERNED: Final = frozenset({"i", "kin", "that_person"})
 # "Where is my brother" asks and reports in one.
 _NEVER_WONDERED: Final = frozenset({"missing_person"})
-_ASKS_WITHIN: Final = 3  # characters between `help` and the question about it
+_ASKS_WITHIN: Final = 3  # characters between `which` and `help`
 _BEFORE: Final = 10  # characters before and after a match within which a person is concerned by it
 _AFTER: Final = 6
 _CLAUSE_ENDS: Final = ("", " ", ",", ".", "!", "?")
@@ -88,12 +88,13 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     """
     if not index.has(_INQUIRY) or index.has(_TELLS):
         return []
+    if index.has(_DEADLY) and (index.has(_SENDER) or index.has(_CALLS)):
+        return []
     heard = [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
     calls = [hit for hit in _hits(index, _CALLS) if not _within(hit, heard)]
-    asks = [hit.start for hit in _hits(index, _INQUIRY)]
-    if any(not any(0 <= start - hit.end <= _ASKS_WITHIN for start in asks) for hit in calls):
-        return []
-    if any(not _within(hit, heard) for hit in _hits(index, _FAMILY)):
+    # "Which office helps" asks; "can you help" calls.
+    asks = [hit.end for hit in _hits(index, _INQUIRY)]
+    if any(not any(0 <= hit.start - end <= _ASKS_WITHIN for end in asks) for hit in calls):
         return []
     may = max((hit.start for hit in _hits(index, _MODAL)), default=-1)
     # "Locked up already" at the end of a clause; before "…, may the family visit" it only means "and then".

@@ -72,10 +72,10 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     index = Index(hits)
     grow(index, lexicon.phrases)
     matches = [match for rule in lexicon.rules if (match := surest(index, rule))]
-    reporting, wonders = _reporting(matches, index, seen.loose)
-    categories, reasons = _categories(reporting, index, wonders=wonders)
+    reporting, idle = _reporting(matches, index, seen.loose)
+    categories, reasons = _categories(reporting, index, wonders=bool(idle))
     counts = _amounts(seen, index, categories)
-    urgency, why = _urgency(matches, categories, counts.raised)
+    urgency, why = _urgency(matches, categories, counts.raised + _looked_at(idle))
     place = destination(hits, lexicon.places)
     told = [_reason(seen, match) for match in [*reasons, *why]] + [*counts.reasons]
     if not told:
@@ -92,15 +92,24 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     )
 
 
-def _reporting(matches: list[Match], index: Index, loose: str) -> tuple[list[Match], bool]:
-    """The matches without those of harm that are only asked about or already over, and whether some were
+def _reporting(matches: list[Match], index: Index, loose: str) -> tuple[list[Match], list[Match]]:
+    """The matches without those of harm that are only asked about or already over; and those that are
     only wondered about.
     """
     calm = [match for match in matches if match.rule.category in _CALM]
     harm = [match for match in matches if match.rule.category not in _CALM and match.rule.category]
     told = standing(harm, index, loose)
-    idle = set(map(id, wondered(told, index, loose)))
-    return calm + [match for match in told if id(match) not in idle], bool(idle)
+    idle = wondered(told, index, loose)
+    left_out = set(map(id, idle))
+    return calm + [match for match in told if id(match) not in left_out], idle
+
+
+def _looked_at(idle: list[Match]) -> tuple[Urgency, ...]:
+    """How soon a human looks at a question that names a harm without saying whose: it may be a report."""
+    if not idle:
+        return ()
+    levels = {match.rule.urgency or _USUAL.get(match.rule.category or "", Urgency.U3) for match in idle}
+    return (Urgency.U2 if Urgency.U1 in levels else Urgency.U3,)
 
 
 def _categories(
