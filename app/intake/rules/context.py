@@ -35,7 +35,9 @@ _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 
 # What makes a text a question wherever it stands, and what makes it a story all the same.
 _INQUIRY: Final = frozenset({"inquiry"})
-_TELLS: Final = _IN_TIME | {"own_told", "sos", "hunger", "how_long", "suicide"}
+_TELLS: Final = _IN_TIME | {"sos", "hunger", "how_long", "suicide"}
+_OWN_TOLD: Final = frozenset({"own_told"})
+_ASKERS: Final = frozenset({"asker"})
 _BESIDE_THE_POINT: Final = frozenset({"asker", "hearsay", "inquiry_word", "help_q"})
 _CALLS: Final = frozenset({"help", "urgent"})
 _FAMILY: Final = frozenset({"kin"})
@@ -89,6 +91,10 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     if not index.has(_INQUIRY) or index.has(_TELLS):
         return []
     if index.has(_DEADLY) and (index.has(_SENDER) or index.has(_CALLS)):
+        return []
+    # "When police catch, we have which rights": the person who asks is not the one who was caught.
+    askers = [(hit.start, hit.end) for hit in _hits(index, _ASKERS)]
+    if any(not any(start < told.end <= end for start, end in askers) for told in _hits(index, _OWN_TOLD)):
         return []
     heard = [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
     calls = [hit for hit in _hits(index, _CALLS) if not _within(hit, heard)]
