@@ -71,13 +71,13 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     hits = scan(seen, lexicon.tries)
     index = Index(hits)
     grow(index, lexicon.phrases)
-    matches = [match for rule in lexicon.rules if (match := surest(index, rule))]
+    matches = [match for rule in lexicon.rules.possible(index.present) if (match := surest(index, rule))]
     reporting, idle = _reporting(matches, index, seen.loose)
     categories, reasons = _categories(reporting, index, wonders=bool(idle))
     counts = _amounts(seen, index, categories)
     urgency, why = _urgency(matches, categories, counts.raised + _looked_at(idle))
     place = destination(hits, lexicon.places)
-    told = [_reason(seen, match) for match in [*reasons, *why]] + [*counts.reasons]
+    told = [_reason(seen, match) for match in [*reasons, *why][:_MOST_REASONS]] + [*counts.reasons]
     if not told:
         told = [Reason(UNRECOGNISED, None, 0, 0, "")]
     return Decision(
@@ -153,12 +153,12 @@ def _amounts(seen: View, index: Index, categories: tuple[str, ...]) -> _Amounts:
         reasons.append(_amount_reason(seen, group, "people.counted"))
     elif index.has(frozenset({"we"})):
         members = 2
-    child = quantities.minor(seen.loose)
-    if child and not _DANGER_TO_A_CHILD.isdisjoint(categories):
+    child = None if _DANGER_TO_A_CHILD.isdisjoint(categories) else quantities.minor(seen.loose)
+    if child:
         raised.append(Urgency.U1)
         reasons.append(_amount_reason(seen, child, "urgency.child_in_danger"))
-    unpaid = quantities.months(seen.loose)
-    if unpaid and unpaid.value >= _MANY_MONTHS and "unpaid_wages" in categories:
+    unpaid = quantities.months(seen.loose) if "unpaid_wages" in categories else None
+    if unpaid and unpaid.value >= _MANY_MONTHS:
         raised.append(Urgency.U2)
         reasons.append(_amount_reason(seen, unpaid, "unpaid_wages.many_months"))
     return _Amounts(members, tuple(raised), tuple(reasons))
