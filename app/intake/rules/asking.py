@@ -10,7 +10,7 @@ _CALLED: Final = (
 )
 # English questions begin with their verb or question word: "does the law …", "how long …"; not "do not …".
 _OPENING: Final = re.compile(
-    r"^ *(?:(?:hello|hi|hey|dear|please|pls|sir|madam|team|sister|brother|bong|ok|and|but|so|good morning)[ ,.!]+)*"
+    r"^ *(?:(?:hello|hi|hey|dear|please|pls|sir|madam|team|sister|brother|bong|ok|and|but|so)[ ,.!]+)*"
     r"((?:is|are|does|do|did|can|could|will|would|should|may|must|has|have|what|when|where|which|who|why|how)"
     r"(?! +(?:not|you|to escape|to get out|to run))(?= ))"
 )

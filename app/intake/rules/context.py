@@ -93,7 +93,12 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     if index.has(_DEADLY) and (index.has(_SENDER) or index.has(_CALLS)):
         return []
     # "When police catch, we have which rights": the person who asks is not the one who was caught.
-    askers = [(hit.start, hit.end) for hit in _hits(index, _ASKERS)]
+    askers = [
+        (hit.start, hit.end)
+        for hit in _hits(index, _ASKERS)
+        # A Khmer person with a blank behind ends the clause before: "they caught us, where to complain".
+        if loose[hit.start] < _KHMER or " " not in loose[hit.start : hit.end]
+    ]
     if any(not any(start < told.end <= end for start, end in askers) for told in _hits(index, _OWN_TOLD)):
         return []
     heard = [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
@@ -105,9 +110,7 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     may = max((hit.start for hit in _hits(index, _MODAL)), default=-1)
     # "Locked up already" at the end of a clause; before "…, may the family visit" it only means "and then".
     done = [
-        hit
-        for hit in _hits(index, _DONE)
-        if may < hit.end and loose[hit.end : hit.end + 1] in _CLAUSE_ENDS
+        hit for hit in _hits(index, _DONE) if may < hit.end and loose[hit.end : hit.end + 1] in _CLAUSE_ENDS
     ]
     people = [hit for hit in _hits(index, _CONCERNED) if not _within(hit, heard)]
     return [

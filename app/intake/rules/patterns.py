@@ -148,11 +148,38 @@ def find(index: Index, pattern: Pattern) -> Iterator[Match]:
     if pattern.without and index.has(pattern.without):
         return
     places = [index.any_of(groups) for groups in pattern.words]
-    look = _chain if pattern.ordered else _nearby
-    for first in places[0][0][:_MOST_PER_GROUP]:
-        parts = look(first, places, pattern.gap)
+    firsts = places[0][0][:_MOST_PER_GROUP]
+    if len(places) == 1:
+        parted: Iterable[list[Hit] | None] = ([first] for first in firsts)
+    elif pattern.ordered:
+        parted = (
+            _chain(first, places, pattern.gap) for first in _followed(firsts, places[1][1], pattern.gap)
+        )
+    else:
+        parted = (_nearby(first, places, pattern.gap) for first in _beside(firsts, places[1][1], pattern.gap))
+    for parts in parted:
         if parts:
             yield _joined(pattern, parts)
+
+
+def _followed(firsts: Iterable[Hit], starts: list[int], gap: int) -> Iterator[Hit]:
+    """Those after which the second place has a hit within the gap: most are done with here."""
+    size = len(starts)
+    for first in firsts:
+        _, start, end, _ = first
+        at = bisect_left(starts, max(start + 1, end - _SLACK))
+        if at < size and starts[at] - end <= gap:
+            yield first
+
+
+def _beside(firsts: Iterable[Hit], starts: list[int], within: int) -> Iterator[Hit]:
+    """Those around which the second place has a hit near enough."""
+    size = len(starts)
+    for first in firsts:
+        _, start, end, _ = first
+        at = bisect_left(starts, end - within)
+        if at < size and starts[at] <= start + within:
+            yield first
 
 
 def _joined(pattern: Pattern, parts: list[Hit]) -> Match:

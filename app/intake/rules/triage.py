@@ -112,9 +112,7 @@ def _looked_at(idle: list[Match]) -> tuple[Urgency, ...]:
     return (Urgency.U2 if Urgency.U1 in levels else Urgency.U3,)
 
 
-def _categories(
-    matches: list[Match], index: Index, *, wonders: bool
-) -> tuple[tuple[str, ...], list[Match]]:
+def _categories(matches: list[Match], index: Index, *, wonders: bool) -> tuple[tuple[str, ...], list[Match]]:
     """The categories with enough evidence, and the matches that speak for them."""
     scores: dict[str, float] = {}
     for match in matches:
