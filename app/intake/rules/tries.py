@@ -138,23 +138,22 @@ def ends(text: str, start: int, trie: Trie, *, blanks: bool) -> list[tuple[int, 
     at = start
     while at < size:
         step = text[at]
-        if step == " " and blanks and at > start and step not in node and at + 1 < size:
-            at += 1
-            step = text[at]
-        node = node.get(step)
         at += 1
-        if node is None:
-            break
+        below = node.get(step)
+        if below is None:
+            # One blank is passed over, where no term has it.
+            if step != " " or not blanks or at == start + 1 or at == size:
+                break
+            below = node.get(text[at])
+            at += 1
+            if below is None:
+                break
+        node = below
         if type(node) is tuple:
             rest, entries = node
-            end = (
-                at + len(rest)
-                if text.startswith(rest, at)
-                else _over_blanks(text, at, rest)
-                if blanks
-                else -1
-            )
-            if end >= 0:
+            if text.startswith(rest, at):
+                found.append((at + len(rest), entries))
+            elif blanks and (end := _over_blanks(text, at, rest)) >= 0:
                 found.append((end, entries))
             break
         if END in node:
