@@ -118,6 +118,8 @@ def test_the_texts_of_a_second_reader_are_understood(
         ("eighth.jsonl", 124, 0.87, 0.92, 0.07),
         ("ninth.jsonl", 120, 0.81, 0.88, 0.11),
         ("tenth.jsonl", 119, 0.93, 0.95, 0.03),
+        ("eleventh.jsonl", 105, 0.93, 0.95, 0.03),
+        ("twelfth.jsonl", 80, 0.92, 0.95, 0.05),
     ],
 )
 def test_the_traffic_of_a_hotline_is_understood(
