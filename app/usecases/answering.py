@@ -8,7 +8,7 @@ from app.audit.rules import Deed
 from app.calls.rules import desk as desk_rules
 from app.calls.rules import ivr
 from app.calls.rules.calls import LONGEST, Call, Ending, Kind
-from app.calls.rules.documents import Document
+from app.calls.rules.documents import Document, Reject
 from app.calls.rules.ivr import OTHER, Heard, News, Situation, State, Step, Turn
 from app.calls.rules.prompts import Desk
 from app.cases.rules import stages
@@ -27,6 +27,7 @@ from app.usecases.unit_of_work import UnitOfWork
 CHANNEL: Final = "call"
 NOT_KNOWN: Final = "unknown"  # the sender of a call of which we know nothing but what was left in it
 _HOME: Final = "KH"
+REJECTED: Final[Document] = (Reject(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,11 @@ def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -
     if before.ended_at and not call_ends.left_to_do(before) and (wanted := call_ends.left_to_do(after)):
         subject = None if after.case_id else after.id
         uow.records.add_task(
-            kind=wanted, case_id=after.case_id, subject_id=subject, due_at=now + _WITHIN[wanted], now=now
+            kind=wanted,
+            case_id=after.case_id,
+            subject_id=subject,
+            due_at=now + call_ends.WITHIN[wanted],
+            now=now,
         )
     uow.calls.save(after)
     return after

@@ -11,12 +11,11 @@ from app.cases.rules.facts import CallEnded
 from app.usecases import calling_back, calling_out
 from app.usecases.unit_of_work import UnitOfWork
 
-_WITHIN: Final = {
+WITHIN: Final = {
     "call_back": timedelta(hours=1),
     "contact_otherwise": timedelta(hours=1),
     "possible_danger": timedelta(minutes=15),
 }
-REJECTED: Final[Document] = (Reject(),)
 _URGENT_WITHIN: Final = timedelta(minutes=5)
 # Where a caller who pressed nothing and said nothing must have been for it to be more than a slip.
 _HEARD_OUT: Final = frozenset({Step.MESSAGE, Step.RECORD, Step.DONE})
@@ -28,7 +27,7 @@ def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datet
     over = replace(call, ended_at=now, ended_as=ending, seconds=seconds, ringing=None)
     uow.calls.save(over)
     if wanted:
-        within = _URGENT_WITHIN if call.state.danger else _WITHIN[wanted]
+        within = _URGENT_WITHIN if call.state.danger else WITHIN[wanted]
         subject = None if call.case_id else call.id
         uow.records.add_task(
             kind=wanted, case_id=call.case_id, subject_id=subject, due_at=now + within, now=now
