@@ -199,14 +199,7 @@ def nothing_said(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
 def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -> Call:
     """The call as it is now, saved; what only now asks for a human, when it is over, becomes a task."""
     if before.ended_at and not call_ends.left_to_do(before) and (wanted := call_ends.left_to_do(after)):
-        subject = None if after.case_id else after.id
-        uow.records.add_task(
-            kind=wanted,
-            case_id=after.case_id,
-            subject_id=subject,
-            due_at=now + call_ends.WITHIN[wanted],
-            now=now,
-        )
+        call_ends.leave_to_human(uow, after, wanted, now=now)
     uow.calls.save(after)
     return after
 

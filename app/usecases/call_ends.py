@@ -11,7 +11,7 @@ from app.cases.rules.facts import CallEnded
 from app.usecases import calling_back, calling_out
 from app.usecases.unit_of_work import UnitOfWork
 
-WITHIN: Final = {
+_WITHIN: Final = {
     "call_back": timedelta(hours=1),
     "contact_otherwise": timedelta(hours=1),
     "possible_danger": timedelta(minutes=15),
@@ -27,11 +27,7 @@ def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datet
     over = replace(call, ended_at=now, ended_as=ending, seconds=seconds, ringing=None)
     uow.calls.save(over)
     if wanted:
-        within = _URGENT_WITHIN if call.state.danger else WITHIN[wanted]
-        subject = None if call.case_id else call.id
-        uow.records.add_task(
-            kind=wanted, case_id=call.case_id, subject_id=subject, due_at=now + within, now=now
-        )
+        leave_to_human(uow, call, wanted, now=now)
     if call.case_id:
         uow.tell(call.case_id, [CallEnded(call.id, ending, seconds, wanted)], actor="reception")
     else:
@@ -59,6 +55,13 @@ def left_to_do(call: Call) -> str | None:
         return "call_back" if may_call else "contact_otherwise"
     heard_out = not call.pressed and call.state.step in _HEARD_OUT
     return "possible_danger" if call.silent or heard_out else None
+
+
+def leave_to_human(uow: UnitOfWork, call: Call, wanted: str, *, now: datetime) -> None:
+    """Put before a human what the call left to do, in its case if there is one."""
+    within = _URGENT_WITHIN if call.state.danger else _WITHIN[wanted]
+    subject = None if call.case_id else call.id
+    uow.records.add_task(kind=wanted, case_id=call.case_id, subject_id=subject, due_at=now + within, now=now)
 
 
 def any_lost(uow: UnitOfWork, *, now: datetime) -> bool:
