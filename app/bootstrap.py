@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from app.attachments.rules.uploads import Limits
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
@@ -36,10 +37,12 @@ from app.kernel.phone import Phone
 from app.outbox.rules import Carrier, Way
 from app.settings import Environment, Settings
 from app.store.database import Database
+from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.usecases import signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
+from app.workers.attachments import Attachments
 from app.workers.loops import Loop, Worker
 from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
 
@@ -114,6 +117,16 @@ class Application:
         return ChtDoor(self.office, self.inbox, self.clock, secrets, self._is_worker)
 
     @cached_property
+    def files(self) -> FileStore:
+        """The long files beside the database."""
+        return FileStore(self.settings.files_dir, self.office.rulebook.passed)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        """What settles uploads, and removes what nobody needs any more."""
+        return Attachments(self.office, self.files, self.clock)
+
+    @cached_property
     def carriers(self) -> tuple[Carrier, ...]:
         """Whom the outbox hands texts to by itself; gateway phones fetch theirs."""
         sender = twilio_sender(self.settings)
@@ -126,6 +139,7 @@ class Application:
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
+            Loop("attachments", self.attachments.step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
@@ -180,6 +194,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         worker_limit=settings.worker_case_limit,
         menu={str(key): category for key, category in MENU.items()},
         screens_calls=settings.twilio_screens_calls,
+        attachments=_attachment_limits(settings),
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)
@@ -218,6 +233,16 @@ def _twilio_account(settings: Settings) -> Account | None:
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds
+    )
+
+
+def _attachment_limits(settings: Settings) -> Limits:
+    return Limits(
+        file_bytes=settings.attachment_max_bytes,
+        case_bytes=settings.attachment_case_max_bytes,
+        open_uploads=settings.attachment_open_uploads,
+        unfinished_for=settings.attachment_unfinished_for,
+        keep_position=settings.attachments_keep_position,
     )
 
 

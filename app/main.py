@@ -9,12 +9,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, exports, intake, operations, people, sign_in
+from app.api import attachments, blobs, case_work, cases, exports, intake, operations, people, sign_in
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
 from app.api.limits import BodyLimit
 from app.api.problems import Problems
+from app.api.tus import PATH, SpeaksTus
 from app.bootstrap import Application, build
 from app.channels.straight import StraightToDoors
 from app.settings import Settings
@@ -36,13 +37,16 @@ def create_app(application: Application | None = None) -> FastAPI:
         redoc_url=None,
         routes=list[BaseRoute](doors),
     )
-    app.state.services = Services(wired.office, wired.clock, wired.settings.token_minutes)
+    app.state.services = Services(
+        wired.office, wired.clock, wired.settings.token_minutes, wired.files, wired.attachments.look_after
+    )
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(SpeaksTus)
+    app.add_middleware(BodyLimit, larger={PATH: wired.settings.attachment_max_bytes})
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, intake, people, exports):
+    for room in (operations, sign_in, cases, case_work, intake, people, exports, blobs, attachments):
         app.include_router(room.door)
     describe(app)
     return app

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, cast
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordBearer
@@ -12,6 +13,7 @@ from app.api.problems import Problem
 from app.identity.rules import Action, Worker
 from app.kernel.clock import Clock
 from app.kernel.refusal import NotSignedIn
+from app.store.files import FileStore
 from app.usecases import signing_in
 from app.usecases.unit_of_work import Office
 
@@ -63,6 +65,8 @@ class Services:
     office: Office
     clock: Clock
     token_minutes: int
+    files: FileStore
+    look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
 
 
 @dataclass(frozen=True)

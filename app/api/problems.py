@@ -30,6 +30,7 @@ BY_STATUS: Final[Mapping[int, str]] = {
     405: "method_not_allowed",
     413: "body_too_large",
     415: "unsupported_media",
+    416: "range_not_satisfiable",
     422: "validation",
     429: "rate_limited",
 }
@@ -55,6 +56,7 @@ class Problem(BaseModel):
     instance: str
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
+    field: str | None = Field(default=None, description="where one header or part of it is at fault: which")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.attachments.rules.uploads import Limits
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords
@@ -47,6 +48,7 @@ class Rulebook:
     worker_limit: int = 30
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
+    attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
 
     def urgency_of(self, categories: tuple[str, ...], words: Urgency) -> Urgency:
