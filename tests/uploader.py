@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from httpx import Response
 
 from app.identity.rules import Worker
+from tests import photos
 from tests.makers import Installation
 
 TUS: Final = {"Tus-Resumable": "1.0.0"}
@@ -102,3 +103,32 @@ def a_pdf(size: int = 1000) -> bytes:
     """A file of this size whose every part differs from every other."""
     numbers = b"".join(b"%08d" % number for number in range(size // 8 + 1))
     return (b"%PDF-1.7\n" + numbers)[:size]
+
+
+def a_photo(size: int = 150_000) -> bytes:
+    """A photo of about this size with a position in it."""
+    return photos.photo(a_pdf(size // 2))
+
+
+def files_on_disk(here: Installation) -> set[str]:
+    return {name for name, _ in here.application.files.names()}
+
+
+def look_after_all(here: Installation) -> int:
+    count = 0
+    while here.application.attachments.step(here.clock.now()):
+        count += 1
+        assert count < 100
+    return count
+
+
+def send_rest(here: Installation, *, token: str, upload_id: str, content: bytes) -> int:
+    """Ask how far an upload has come and send what is missing; the last answer's status."""
+    where = f"/v1/blobs/{upload_id}"
+    headers = {"Authorization": f"Bearer {token}", **TUS}
+    looked = here.client.head(where, headers=headers)
+    if looked.status_code != 200:
+        return int(looked.status_code)
+    at = int(looked.headers["upload-offset"])
+    sent = {**headers, "Upload-Offset": str(at), "Content-Type": BYTES}
+    return int(here.client.patch(where, headers=sent, content=content[at:]).status_code)

@@ -20,7 +20,8 @@ from app.bootstrap import Application, build
 from app.channels.console.carrier import arrival
 from app.workers.steps import Expiry, Outbox, Reception, Timers
 from tests.fakes import FakeClock
-from tests.makers import ROOT, settings_for
+from tests.makers import ROOT, Installation, settings_for
+from tests.uploader import a_photo, send_rest
 
 KILLED = 137  # what a shell says of a process that was killed with signal 9
 _IDLE_LOOKS = 3
@@ -35,7 +36,8 @@ class Job:
     database_url: str
     now: str
     changes: dict[str, Any] = field(default_factory=dict)
-    texts: list[list[str]] = field(default_factory=list)  # sender, words and carrier id of each
+    # Sender, words and carrier id of each; of an upload, token, id and size.
+    texts: list[list[str]] = field(default_factory=list)
     die_at: str | None = None
     nth: int = 1
 
@@ -117,6 +119,11 @@ def do(job: Job) -> None:
         for each in kept:
             each.result(30)
         application.inbox.close()
+    elif job.name == "upload":
+        token, upload_id, size = job.texts[0]
+        send_rest(
+            Installation(application, clock), token=token, upload_id=upload_id, content=a_photo(int(size))
+        )
     else:
         _until_idle(_steps(application)[job.name], clock)
     application.office.database.close()
@@ -128,6 +135,7 @@ def _steps(application: Application) -> dict[str, Callable[[datetime], bool]]:
         "reception": Reception(office).step,
         "timers": Timers(office).step,
         "expiry": Expiry(office).step,
+        "attachments": application.attachments.step,
     }
     for carrier in application.carriers:
         steps[f"outbox-{carrier.name}"] = Outbox(office, carrier, clock).step
