@@ -66,13 +66,21 @@ async def begin_upload(
 
 @door.head("/{upload_id}", responses=may_answer(404, 410, 412, 423), response_class=Response)
 @lets(Action.WORK_CASES)
-def see_upload(asked: AskedInTus, given: Given, upload_id: UUID) -> Response:
+async def see_upload(asked: AskedInTus, given: Given, upload_id: UUID) -> Response:
     """How far your own upload has come: what arrived before a cut is kept."""
-    with asked.office.look() as uow:
-        upload = attaching.own_upload(uow, asked.worker, upload_id)
-    upload.must_take_bytes(asked.now)
+
+    def look() -> Attachment:
+        with asked.office.look() as uow:
+            upload = attaching.own_upload(uow, asked.worker, upload_id)
+        upload.must_take_bytes(asked.now)
+        return upload
+
+    upload = await run_in_threadpool(look)
+    if not upload.is_whole:
+        await given.lines.hand_over(upload_id)
+        upload = await run_in_threadpool(look)
     if upload.is_whole:
-        upload = _settled(given, upload)
+        upload = await run_in_threadpool(_settled, given, upload)
     headers = {
         "Upload-Length": str(upload.size_bytes), "Upload-Metadata": upload.announced,
         "Cache-Control": "no-store", **standing(upload),
@@ -100,15 +108,17 @@ async def add_bytes(
     at = number(upload_offset, name="Upload-Offset")
     announced = number(content_length, name="Content-Length") if content_length else 0
 
-    def place() -> Attachment:
+    def look() -> Attachment:
         with asked.office.look() as uow:
-            upload = attaching.own_upload(uow, asked.worker, upload_id)
-            attaching.must_be_at(upload, at, now=asked.now)
-        if at + announced > upload.size_bytes:
-            raise TooLong
-        return upload
+            return attaching.own_upload(uow, asked.worker, upload_id)
 
-    upload = await _take(request, given, await run_in_threadpool(place))
+    await run_in_threadpool(look)
+    await given.lines.hand_over(upload_id)
+    upload = await run_in_threadpool(look)
+    attaching.must_be_at(upload, at, now=asked.now)
+    if at + announced > upload.size_bytes:
+        raise TooLong
+    upload = await _take(request, given, upload)
     return Response(status_code=204, headers=standing(upload))
 
 
@@ -130,18 +140,19 @@ async def _take(request: Request, given: Services, upload: Attachment) -> Attach
     Raises: TooLong, OffsetConflict, UploadGone, FileBusy, or why the file was refused.
     """
     waiting = bytearray()
-    async for piece in pieces_of(request):
-        waiting += piece
-        if upload.offset_bytes + len(waiting) > upload.size_bytes:
-            raise TooLong
-        while waiting and (not piece or len(waiting) >= _to_the_next_chunk(upload)):
-            room = _to_the_next_chunk(upload)
-            upload = await run_in_threadpool(_keep, given, upload, bytes(waiting[:room]))
-            del waiting[:room]
-    if waiting:
-        upload = await run_in_threadpool(_keep, given, upload, bytes(waiting))
-    if upload.is_whole:
-        upload = await run_in_threadpool(_settled, given, upload)
+    async with given.lines.own(upload.id) as line:
+        async for piece in pieces_of(request, line.wanted):
+            waiting += piece
+            if upload.offset_bytes + len(waiting) > upload.size_bytes:
+                raise TooLong
+            while waiting and (not piece or len(waiting) >= _to_the_next_chunk(upload)):
+                room = _to_the_next_chunk(upload)
+                upload = await run_in_threadpool(_keep, given, upload, bytes(waiting[:room]))
+                del waiting[:room]
+        if waiting:
+            upload = await run_in_threadpool(_keep, given, upload, bytes(waiting))
+        if upload.is_whole:
+            upload = await run_in_threadpool(_settled, given, upload)
     return upload
 
 

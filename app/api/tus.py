@@ -4,9 +4,10 @@ import asyncio
 import base64
 import binascii
 import re
+from collections import deque
 from collections.abc import AsyncIterator
 from email.utils import format_datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import Depends, Header
@@ -23,10 +24,14 @@ VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,creation-with-upload,expiration,termination"
 BYTES: Final = "application/offset+octet-stream"
 _OVERRIDDEN_BY: Final = frozenset({"PATCH", "DELETE", "HEAD"})
+_WITH_BODY: Final = frozenset({"PATCH", "POST"})
+_AHEAD_BYTES: Final = 512 * 1024  # of each upload that is under way
 _LONGEST_METADATA: Final = 4096
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _MEDIA_TYPE: Final = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
+_A_MOMENT_SECONDS: Final = 0.02
+_LEAVES_WITHIN_SECONDS: Final = 1.0
 _QUIET_SECONDS: Final = 5.0
 _MOST_QUIET: Final = 12  # times: after a minute without a byte the line is dead, whatever TCP thinks
 
@@ -38,9 +43,56 @@ class TusVersionUnknown(Refusal):
     status = 412
 
 
+class ReadAhead:
+    """A body, read as it arrives, whether or not anybody asks for it yet.
+
+    The server throws away what it has of a body when the connection ends, and a cut may follow the
+    bytes at once. On a bad line they are worth more than a little memory.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        """Nothing is read before `run`."""
+        self._receive = receive
+        self._arrived: deque[Message | Exception] = deque()
+        self._waiting_bytes = 0
+        self._something = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def run(self) -> None:
+        """Read until the body, or the connection, has ended."""
+        goes_on = True
+        while goes_on:
+            await self._room.wait()
+            message: Message | Exception
+            try:
+                message = await self._receive()
+                goes_on = message["type"] == "http.request" and message.get("more_body", False)
+                self._waiting_bytes += len(message.get("body", b""))
+            except Exception as problem:  # noqa: BLE001 - it is raised where the body is asked for
+                message, goes_on = problem, False
+            self._arrived.append(message)
+            self._something.set()
+            if self._waiting_bytes >= _AHEAD_BYTES:
+                self._room.clear()
+
+    async def receive(self) -> Message:
+        """The next message, in order."""
+        while not self._arrived:
+            self._something.clear()
+            await self._something.wait()
+        message = self._arrived.popleft()
+        if isinstance(message, Exception):
+            raise message
+        self._waiting_bytes -= len(message.get("body", b""))
+        if self._waiting_bytes < _AHEAD_BYTES:
+            self._room.set()
+        return message
+
+
 class SpeaksTus:
     """Answers under `PATH` carry the protocol's version, and devices behind old proxies may write the
-    method into a header, as the protocol says. Plain ASGI.
+    method into a header, as the protocol says. Bodies are read ahead. Plain ASGI.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -64,7 +116,15 @@ class SpeaksTus:
                     headers["Tus-Version"] = VERSION
             await send(message)
 
-        await self._app(scope, receive, send_with_version)
+        if scope["method"] not in _WITH_BODY:
+            await self._app(scope, receive, send_with_version)
+            return
+        ahead = ReadAhead(receive)
+        reading = asyncio.ensure_future(ahead.run())
+        try:
+            await self._app(scope, ahead.receive, send_with_version)
+        finally:
+            reading.cancel()
 
 
 def _asking_in_tus(
@@ -135,28 +195,46 @@ def standing(upload: Attachment) -> dict[str, str]:
     return headers
 
 
-async def pieces_of(request: Request) -> AsyncIterator[bytes]:
+async def pieces_of(request: Request, wanted: asyncio.Event) -> AsyncIterator[bytes]:
     """The pieces of a body as they arrive, and an empty one where nothing came for some seconds.
 
-    It ends where the body ends, where the connection was cut, and where nobody speaks any more. A body
-    that is cut is not an error here: what has arrived has arrived.
+    It ends where the body ends, where the connection was cut, where nobody speaks any more, and soon
+    after `wanted` is set, for then the device has another line. A body that is cut is not an error
+    here: what has arrived has arrived.
     """
     quiet = 0
-    while True:
-        coming = asyncio.ensure_future(request.receive())
-        try:
-            while not (await asyncio.wait({coming}, timeout=_QUIET_SECONDS))[0]:
-                quiet += 1
-                if quiet > _MOST_QUIET:
-                    return
-                yield b""
-        finally:
-            coming.cancel()
-        message = coming.result()
-        if message["type"] == "http.disconnect":
-            return
-        if piece := message.get("body", b""):
-            quiet = 0
-            yield piece
-        if not message.get("more_body"):
-            return
+    leaving = asyncio.ensure_future(wanted.wait())
+    end_at: float | None = None
+    try:
+        while end_at is None or asyncio.get_running_loop().time() < end_at:
+            coming = asyncio.ensure_future(request.receive())
+            try:
+                while not await _came(coming, leaving):
+                    quiet += 1
+                    if leaving.done() or quiet > _MOST_QUIET:
+                        return
+                    yield b""
+            finally:
+                coming.cancel()
+            message = coming.result()
+            if message["type"] == "http.disconnect":
+                return
+            if piece := message.get("body", b""):
+                quiet = 0
+                yield piece
+            if not message.get("more_body"):
+                return
+            if leaving.done() and end_at is None:
+                end_at = asyncio.get_running_loop().time() + _LEAVES_WITHIN_SECONDS
+    finally:
+        leaving.cancel()
+
+
+async def _came(coming: "asyncio.Future[Any]", leaving: "asyncio.Future[Any]") -> bool:
+    """Whether a message came: within some seconds, or, for one who is leaving, was there already."""
+    if not leaving.done():
+        first = asyncio.FIRST_COMPLETED
+        await asyncio.wait({coming, leaving}, timeout=_QUIET_SECONDS, return_when=first)
+    if leaving.done() and not coming.done():
+        await asyncio.wait({coming}, timeout=_A_MOMENT_SECONDS)
+    return coming.done()
