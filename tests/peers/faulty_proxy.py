@@ -52,7 +52,8 @@ class Weather:
     """How bad it is: the share of connections that are harmed, by what, and how far in.
 
     A harm of the way up strikes within the first `up_within` bytes of the connection, one of the way
-    down within `down_within`. A black hole ends by a reset after `silence_seconds`.
+    down within `down_within`. A black hole ends by a reset after `silence_seconds`. Nothing is harmed
+    any more after the first `clears_after` connections.
     """
 
     rate: float = 0.5
@@ -60,6 +61,7 @@ class Weather:
     up_within: int = 64 * 1024
     down_within: int = 2 * 1024
     silence_seconds: float = 5.0
+    clears_after: int | None = None
 
 
 CALM: Final = Weather(rate=0.0)
@@ -87,7 +89,8 @@ class Passage:
 def fate_of(number: int, *, seed: int, weather: Weather) -> Fate:
     """What happens to the connection of this number, counted from 0."""
     chance = random.Random(f"{seed}/{number}")
-    if chance.random() >= weather.rate or not weather.harms:
+    cleared = weather.clears_after is not None and number >= weather.clears_after
+    if cleared or chance.random() >= weather.rate or not weather.harms:
         return Fate(Harm.NONE)
     harm = chance.choice(weather.harms)
     if harm is Harm.REFUSE:

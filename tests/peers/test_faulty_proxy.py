@@ -164,6 +164,12 @@ def test_after_healing_nothing_is_harmed() -> None:
         assert post(proxy.port) == BODY
 
 
+def test_the_weather_may_clear_by_itself() -> None:
+    weather = Weather(rate=1.0, harms=[Harm.REFUSE], clears_after=2)
+    with served() as (port, _), FaultyProxy(port, weather=weather) as proxy:
+        assert [broken(proxy) for _ in range(4)] == [True, True, False, False]
+
+
 def test_leaving_it_resets_whoever_is_still_there() -> None:
     with served() as (port, _):
         with FaultyProxy(port) as proxy:
