@@ -102,7 +102,7 @@ def test_bytes_that_were_lost_here_are_asked_for_again(upload: Upload) -> None:
     upload.send(0, 199_000)
     (name,) = files_on_disk(upload.here)
     folder = upload.here.application.settings.files_dir
-    (main,) = folder.glob(f"*/{name}")
+    (main,) = folder.rglob(name)
     content = bytearray(main.read_bytes())
     content[1000] ^= 1
     main.write_bytes(content)
