@@ -1,15 +1,17 @@
 """Uploads over tus 1.0: a worker's files arrive piece by piece, over lines that are slow and break."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Header
+from fastapi import Depends, Header
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.doors import Asked, Door, Given, Services, lets, may_answer
+from app.api.doors import Asked, Door, Given, Services, lets, may_answer, services
+from app.api.lines import Line
 from app.api.tus import BYTES, EXTENSIONS, PATH, VERSION, AskedInTus, number, pieces_of, standing, wish_of
 from app.identity.rules import Action
 from app.store.files import CHUNK_BYTES, FileRef
@@ -23,6 +25,12 @@ _BODY: Final = {
 }
 _SOME_HEADER: Final = Header(max_length=8192)
 _Text = Annotated[str | None, _SOME_HEADER]
+
+
+async def _line(request: Request, upload_id: UUID) -> AsyncIterator[Line]:
+    """This request, known as one that brings bytes from its first moment to its last."""
+    with services(request).lines.own(upload_id) as line:
+        yield line
 
 
 @door.options("", status_code=204, responses=may_answer(), response_class=Response)
@@ -59,7 +67,9 @@ async def begin_upload(
 
     upload = await run_in_threadpool(begin)
     if content_type == BYTES and upload.offset_bytes == 0:
-        upload = await _take(request, given, upload)
+        with given.lines.own(upload.id) as line:
+            await given.lines.hand_over(upload.id, to=line)
+            upload = await _take(request, given, upload, line)
     headers = {"Location": f"{PATH}/{upload.id}", **standing(upload)}
     return Response(status_code=201, headers=headers)
 
@@ -94,6 +104,7 @@ async def see_upload(asked: AskedInTus, given: Given, upload_id: UUID) -> Respon
 )  # fmt: skip
 @lets(Action.WORK_CASES)
 async def add_bytes(
+    line: Annotated[Line, Depends(_line)],  # first: whoever comes back while we look who asks, must find it
     asked: AskedInTus,
     given: Given,
     request: Request,
@@ -113,12 +124,12 @@ async def add_bytes(
             return attaching.own_upload(uow, asked.worker, upload_id)
 
     await run_in_threadpool(look)
-    await given.lines.hand_over(upload_id)
+    await given.lines.hand_over(upload_id, to=line)
     upload = await run_in_threadpool(look)
     attaching.must_be_at(upload, at, now=asked.now)
     if at + announced > upload.size_bytes:
         raise TooLong
-    upload = await _take(request, given, upload)
+    upload = await _take(request, given, upload, line)
     return Response(status_code=204, headers=standing(upload))
 
 
@@ -132,7 +143,7 @@ def withdraw_upload(asked: AskedInTus, given: Given, upload_id: UUID) -> Respons
     return Response(status_code=204)
 
 
-async def _take(request: Request, given: Services, upload: Attachment) -> Attachment:
+async def _take(request: Request, given: Services, upload: Attachment, line: Line) -> Attachment:
     """The upload with the body's bytes, also those of a body that was cut; settled, if it is whole.
 
     Every chunk is acknowledged in the row before the next, and no lock is held while waiting for one:
@@ -140,19 +151,18 @@ async def _take(request: Request, given: Services, upload: Attachment) -> Attach
     Raises: TooLong, OffsetConflict, UploadGone, FileBusy, or why the file was refused.
     """
     waiting = bytearray()
-    async with given.lines.own(upload.id) as line:
-        async for piece in pieces_of(request, line.wanted):
-            waiting += piece
-            if upload.offset_bytes + len(waiting) > upload.size_bytes:
-                raise TooLong
-            while waiting and (not piece or len(waiting) >= _to_the_next_chunk(upload)):
-                room = _to_the_next_chunk(upload)
-                upload = await run_in_threadpool(_keep, given, upload, bytes(waiting[:room]))
-                del waiting[:room]
-        if waiting:
-            upload = await run_in_threadpool(_keep, given, upload, bytes(waiting))
-        if upload.is_whole:
-            upload = await run_in_threadpool(_settled, given, upload)
+    async for piece in pieces_of(request, line.wanted):
+        waiting += piece
+        if upload.offset_bytes + len(waiting) > upload.size_bytes:
+            raise TooLong
+        while waiting and (not piece or len(waiting) >= _to_the_next_chunk(upload)):
+            room = _to_the_next_chunk(upload)
+            upload = await run_in_threadpool(_keep, given, upload, bytes(waiting[:room]))
+            del waiting[:room]
+    if waiting:
+        upload = await run_in_threadpool(_keep, given, upload, bytes(waiting))
+    if upload.is_whole:
+        upload = await run_in_threadpool(_settled, given, upload)
     return upload
 
 

@@ -1,8 +1,9 @@
 """Which uploads this process is receiving at the moment, so that a device that comes back takes over."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -10,16 +11,16 @@ from uuid import UUID
 _HANDED_OVER_WITHIN_SECONDS: Final = 10.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Line:
-    """One request that brings bytes. It ends when `wanted` is set, and sets `over` when all are kept."""
+    """One request that brings bytes. It ends soon after `wanted` is set; when all are kept, `over` is."""
 
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Lines:
-    """The requests of this process that bring bytes, one for each upload.
+    """The requests of this process that bring bytes, in the order in which they came.
 
     A device that lost its line opens another within a second, long before the server knows that the
     old one is dead. What the old one brought is kept first, so that the device hears of it and sends
@@ -28,25 +29,31 @@ class Lines:
 
     def __init__(self) -> None:
         """Nobody is sending."""
-        self._lines: dict[UUID, Line] = {}
+        self._lines: defaultdict[UUID, list[Line]] = defaultdict(list)
 
-    async def hand_over(self, upload_id: UUID) -> None:
-        """Whatever an older line brought for this upload is kept, and the line ends."""
-        while older := self._lines.get(upload_id):
-            older.wanted.set()
-            try:
-                await asyncio.wait_for(older.over.wait(), _HANDED_OVER_WITHIN_SECONDS)
-            except TimeoutError:
-                return  # The disk hangs; the offset in the row decides.
-
-    @asynccontextmanager
-    async def own(self, upload_id: UUID) -> AsyncIterator[Line]:
-        """The one line that brings bytes for this upload meanwhile."""
-        await self.hand_over(upload_id)
-        line = self._lines[upload_id] = Line()
+    @contextmanager
+    def own(self, upload_id: UUID) -> Iterator[Line]:
+        """A line for this upload, from the moment at which its request came."""
+        line = Line()
+        self._lines[upload_id].append(line)
         try:
             yield line
         finally:
-            if self._lines.get(upload_id) is line:
-                del self._lines[upload_id]
             line.over.set()
+            self._lines[upload_id].remove(line)
+            if not self._lines[upload_id]:
+                del self._lines[upload_id]
+
+    async def hand_over(self, upload_id: UUID, to: Line | None = None) -> None:
+        """Whatever the lines before this one brought for the upload is kept, and they have ended."""
+        older = list(self._lines.get(upload_id, ()))
+        if to:
+            older = older[: older.index(to)]
+        for line in older:
+            line.wanted.set()
+        waits = [asyncio.ensure_future(line.over.wait()) for line in older]
+        if waits:
+            # Where the disk hangs, it is left to the offset in the row.
+            _, hanging = await asyncio.wait(waits, timeout=_HANDED_OVER_WITHIN_SECONDS)
+            for wait in hanging:
+                wait.cancel()
