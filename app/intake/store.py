@@ -16,6 +16,7 @@ from app.intake.tables import contact_points, conversations, inbox, message_case
 from app.kernel.ids import new_id
 from app.kernel.language import Script
 from app.kernel.phone import Phone
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new, insert_or_change
 
 STORED: Final = "stored"  # waits for reception
@@ -78,10 +79,11 @@ class Conversation:
 class IntakeStore:
     """What came in, as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def keep(self, arrivals: Iterable[Arrival], now: datetime) -> int:
         """Keep each arrival once; one that is here already changes nothing. Returns how many were new."""
@@ -187,6 +189,7 @@ class IntakeStore:
         insert_new(
             self._connection, message_cases, {"message_id": message_id, "case_id": case_id, "linked_at": now}
         )
+        self._touched.note(Kind.MESSAGE, message_id, case_id)
 
     def cases_of(self, message_ids: Iterable[UUID]) -> dict[UUID, UUID]:
         """The case of each message that has one."""

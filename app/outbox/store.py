@@ -13,6 +13,7 @@ from app.kernel.clock import utc_text
 from app.kernel.phone import Phone
 from app.outbox.rules import LEASE, STAFF, WAITING, PhoneRule, Purpose, State, Text, Way
 from app.outbox.tables import outbox, phone_rules
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_or_change
 
 _ALIKE_WITHIN: Final = timedelta(days=1)
@@ -56,10 +57,11 @@ class Kept:
 class OutboxStore:
     """The outbox as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def phone_index(self, phone: Phone) -> bytes:
         """The blind index under which everything about a phone is found."""
@@ -78,6 +80,8 @@ class OutboxStore:
             "created_at": now, "due_at": now, "expires_at": text.expires_at,
             "error_code": text.held_because, "history": [_step(state, now, text.held_because)],
         })  # fmt: skip
+        if text.case_id and text.purpose not in STAFF:
+            self._touched.note(Kind.MESSAGE, text.id, text.case_id)
 
     def automatic_since(self, phone: Phone, since: datetime) -> int:
         """How many automatic texts went, or will go, to a phone since then."""
@@ -205,6 +209,8 @@ class OutboxStore:
         if state is not kept.state:
             changed["history"] = [*history, _step(state, now, error_code)]
         self._connection.execute(update(outbox).where(outbox.c.id == kept.id).values(**changed))
+        if kept.case_id and kept.purpose not in STAFF:
+            self._touched.note(Kind.MESSAGE, kept.id, kept.case_id)
 
     def known_as(self, kept: Kept, carrier_id: str | None) -> None:
         """The carrier has the text under this id, whatever we thought of it in the meantime."""

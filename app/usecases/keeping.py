@@ -162,7 +162,7 @@ def finish_task(uow: UnitOfWork, worker: Worker, task_id: UUID, *, now: datetime
     if task is None:
         raise NotFound
     if task.done_at is None:
-        uow.records.finish_task(task.id, by=worker.id, now=now)
+        uow.records.finish_task(task, by=worker.id, now=now)
         uow.audit.record(Deed("task.done", str(worker.id), task.id, {"kind": task.kind}))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
@@ -45,7 +46,12 @@ class Rulebook:
     ways: tuple[Way, ...] = ()
     own_numbers: frozenset[Phone] = frozenset()
     worker_limit: int = 30
+    held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
     passed: Callable[[str], None] = field(default=_nothing)
+
+    def held_since(self, now: datetime) -> datetime:
+        """Devices hold no case that was closed before this."""
+        return now - self.held_for
 
     def urgency_of(self, categories: tuple[str, ...], words: Urgency) -> Urgency:
         """The urgency of words and categories together: the strictest of them."""

@@ -33,6 +33,7 @@ from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
 
 _FINISHED: Final = (Status.CLOSED, Status.MERGED)
@@ -65,10 +66,11 @@ class Load:
 class CaseStore:
     """Cases as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def free_code(self) -> str:
         """A case code that no case has."""
@@ -83,6 +85,7 @@ class CaseStore:
         values = {"id": case.id, "code": case.code, "event_count": 0, **self._values(case)}
         self._connection.execute(insert(cases), values)
         self._keep_categories(case)
+        self._touched.note(Kind.CASE, case.id, case.id)
 
     def get(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
@@ -114,6 +117,7 @@ class CaseStore:
             select(cases.c.categories).where(cases.c.id == case.id)
         ).scalar_one()
         self._connection.execute(update(cases).where(cases.c.id == case.id).values(**values))
+        self._touched.note(Kind.CASE, case.id, case.id)
         if tuple(before) != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
             self._keep_categories(case)
@@ -130,6 +134,8 @@ class CaseStore:
                 updated_at=now,
             )
         )
+        for case_id in ids:
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def listed(self, wanted: Wanted, sight: Sight | None, limit: int) -> list[Case]:
         """One page of cases, newest first, opened at the same moment in order of id."""
@@ -173,6 +179,7 @@ class CaseStore:
                 self._connection, helpers,
                 {"case_id": case_id, "worker_id": worker_id, "role": role, "added_at": now},
             )  # fmt: skip
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def add_decline(self, case_id: UUID, worker_id: UUID, now: datetime) -> None:
         """The worker declined the case."""

@@ -15,6 +15,7 @@ from app.cases.tables import cases, commands, contact_attempts, corrections, mem
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id
 from app.kernel.phone import Phone
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
 
 
@@ -94,10 +95,11 @@ class Correction:
 class RecordStore:
     """What hangs on cases, as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def add_person(self, person: Person, now: datetime) -> None:
         """Keep a person; one with this id that is there already stays as it is."""
@@ -129,6 +131,7 @@ class RecordStore:
                 "id": member.id, "case_id": member.case_id, "person_id": member.person.id,
                 "status": member.status, "outcome": member.outcome, "created_at": now,
             })  # fmt: skip
+            self._touched.note(Kind.MEMBER, member.id, member.case_id)
 
     def members_of(self, case_ids: Iterable[UUID]) -> dict[UUID, list[Member]]:
         """The members of each case, in the order in which they were added."""
@@ -161,6 +164,7 @@ class RecordStore:
             id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted,
             at=note.at, text=self._vault.seal(note.text, Place("note", note.id, "text")),
         ))  # fmt: skip
+        self._touched.note(Kind.NOTE, note.id, note.case_id)
 
     def notes(self, ids: Iterable[UUID]) -> dict[UUID, Note]:
         """Notes by id."""
@@ -174,6 +178,7 @@ class RecordStore:
             outcome=attempt.outcome, at=attempt.at,
             note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"),
         ))  # fmt: skip
+        self._touched.note(Kind.CONTACT_ATTEMPT, attempt.id, attempt.case_id)
 
     def contact_attempts(self, ids: Iterable[UUID]) -> dict[UUID, ContactAttempt]:
         """Contact attempts by id."""
@@ -184,9 +189,11 @@ class RecordStore:
         self, *, kind: str, case_id: UUID | None, subject_id: UUID | None, due_at: datetime, now: datetime
     ) -> None:
         """A human must do this until then."""
+        task_id = new_id(now)
         self._connection.execute(insert(tasks).values(
-            id=new_id(now), kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now
+            id=task_id, kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now
         ))  # fmt: skip
+        self._touched.note(Kind.TASK, task_id, case_id)
 
     def add_task_once(self, *, kind: str, subject_id: UUID | None, due_at: datetime, now: datetime) -> None:
         """As add_task, for no case, unless somebody has a task of this kind to do already."""
@@ -209,9 +216,10 @@ class RecordStore:
         row = self._connection.execute(asked).one_or_none()
         return _task(row) if row else None
 
-    def finish_task(self, task_id: UUID, *, by: UUID, now: datetime) -> None:
+    def finish_task(self, task: Task, *, by: UUID, now: datetime) -> None:
         """A human did it."""
-        self._connection.execute(update(tasks).where(tasks.c.id == task_id).values(done_at=now, done_by=by))
+        self._connection.execute(update(tasks).where(tasks.c.id == task.id).values(done_at=now, done_by=by))
+        self._touched.note(Kind.TASK, task.id, task.case_id)
 
     def add_correction(self, case_id: UUID, correction: Correction) -> None:
         """Keep what a person decided over the words."""
