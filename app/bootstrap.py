@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
@@ -166,6 +167,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         ways=_ways(settings, configuration, secrets),
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
+        category_names={code: one.labels for code, one in configuration.categories.items()},
+        held_for=timedelta(days=settings.sync_closed_days),
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

@@ -9,7 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, exports, intake, operations, people, sign_in
+from app.api import case_work, cases, conflicts, devices, exports, intake, operations, people, sign_in, sync
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
@@ -42,7 +42,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, intake, people, exports):
+    for room in (operations, sign_in, cases, case_work, intake, people, exports, devices, sync, conflicts):
         app.include_router(room.door)
     describe(app)
     return app

@@ -55,6 +55,7 @@ class Problem(BaseModel):
     instance: str
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
+    wipe: bool | None = Field(default=None, description="where the device is to forget everything it holds")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
 
 

@@ -39,18 +39,19 @@ class TimerStore:
 
     def arm(self, plans: Iterable[tuple[UUID, int, PlannedTimer]], now: datetime) -> None:
         """Arm each plan (case, the case's version, plan); a clock has at most one armed timer."""
+        listed = list(plans)
         rows = [
             {
                 "id": new_id(now), "case_id": case_id, "kind": plan.kind, "rung": plan.rung,
                 "to_role": plan.to, "base_at": plan.base_at, "due_at": plan.due_at, "state": ARMED,
                 "armed_at": now, "armed_for": version,
             }
-            for case_id, version, plan in plans
+            for case_id, version, plan in listed
         ]  # fmt: skip
         if rows:
             self._connection.execute(insert(timers), rows)
-        for row in rows:
-            self._touched.note(Kind.CASE, row["case_id"], row["case_id"])
+        for case_id, _, _ in listed:
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def armed(self, case_id: UUID) -> dict[ClockKind, PlannedTimer]:
         """The running clocks of a case."""

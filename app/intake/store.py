@@ -202,6 +202,17 @@ class IntakeStore:
         asked = select(messages.c.id, messages.c.body).where(messages.c.id.in_(list(ids)))
         return {row.id: self._body(row) for row in self._connection.execute(asked)}
 
+    def in_cases(self, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """Incoming texts that belong to cases, with their words, by id."""
+        asked = select(messages, message_cases.c.case_id).join(message_cases)
+        return {
+            row.id: {
+                "case_id": row.case_id, "direction": "in", "text": self._body(row), "at": row.received_at,
+                "carrier": row.carrier, "state": "received", "purpose": None,
+            }
+            for row in self._connection.execute(asked.where(messages.c.id.in_(list(ids))))
+        }  # fmt: skip
+
     def conversation(
         self, contact_point_id: UUID, *, came_at: datetime, now: datetime
     ) -> Conversation | None:

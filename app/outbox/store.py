@@ -224,6 +224,18 @@ class OutboxStore:
             for row in self._connection.execute(asked)
         }
 
+    def in_cases(self, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """Texts to people in cases, with their words, by id. What waits is queued, whoever holds it."""
+        asked = select(outbox).where(outbox.c.id.in_(list(ids)), outbox.c.case_id.is_not(None))
+        return {
+            row.id: {
+                "case_id": row.case_id, "direction": "out", "text": self._body(row), "at": row.created_at,
+                "carrier": row.carrier, "purpose": row.purpose,
+                "state": (State.QUEUED if row.state in WAITING else State(row.state)).value,
+            }
+            for row in self._connection.execute(asked)
+        }  # fmt: skip
+
     def rule_for(self, phone: Phone) -> PhoneRule:
         """What is known of whether this phone may be written to."""
         row = self._connection.execute(_RULE, {"phone": self.phone_index(phone)}).one_or_none()

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -84,11 +84,12 @@ docs = table_of(DocRow)
 
 @dataclass(frozen=True, slots=True)
 class Doc:
-    """One document by kind and id, with the case it hangs on."""
+    """One document by kind and id, with the case it hangs on; `viewer` where it is one worker's own."""
 
     kind: str
     id: UUID
-    case_id: UUID | None
+    case_id: UUID | None = field(default=None, compare=False)
+    viewer: UUID | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +119,24 @@ class Touched:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.docs: dict[tuple[str, UUID], Doc] = {}
-        self.owners: dict[tuple[str, UUID], UUID] = {}
-        self.pushed: dict[tuple[UUID, str, UUID], Doc] = {}
+        self.pushed: dict[tuple[UUID, Doc], bool] = {}
 
     def note(self, kind: Kind, doc_id: UUID, case_id: UUID | None, *, viewer: UUID | None = None) -> None:
         """The document changed. `viewer` is whose it is, where it is one worker's own."""
         key = (kind.value, doc_id)
         known = self.docs.get(key)
-        self.docs[key] = Doc(kind.value, doc_id, case_id or (known.case_id if known else None))
-        if viewer:
-            self.owners[key] = viewer
+        self.docs[key] = Doc(kind.value, doc_id, case_id or (known.case_id if known else None), viewer)
 
-    def answer_to(self, viewer: UUID, kind: Kind, doc_id: UUID, case_id: UUID | None) -> None:
-        """The worker's device pushed this document: its feed must say what became of it there."""
-        self.pushed[viewer, kind.value, doc_id] = Doc(kind.value, doc_id, case_id)
+    def answer_to(self, viewer: UUID, doc: Doc, *, corrected: bool) -> None:
+        """The worker's device pushed this document: its feed must say what became of it there.
 
-    def drain(self) -> bool:
-        """Forget everything; whether there was anything."""
-        anything = bool(self.docs or self.pushed)
-        self.docs, self.owners, self.pushed = {}, {}, {}
-        return anything
+        `corrected` where the device holds something else than what stands here now.
+        """
+        self.pushed[viewer, doc] = corrected or self.pushed.get((viewer, doc), False)
+
+    def forget(self) -> None:
+        """Begin with nothing again."""
+        self.docs, self.pushed = {}, {}
 
 
 class FeedStore:
@@ -151,11 +150,11 @@ class FeedStore:
         self._insert_entry = _insert_entry(dialect)
         self._next = _next_numbers(dialect)
 
-    def changed(self, touched: Iterable[tuple[Doc, UUID | None]]) -> None:
-        """Each document (and whose it is) has another revision."""
+    def changed(self, touched: Iterable[Doc]) -> None:
+        """Each document has another revision."""
         rows = [
-            {"kind": doc.kind, "doc_id": doc.id, "case_id": doc.case_id, "viewer": viewer, "rev": 1}
-            for doc, viewer in sorted(touched, key=lambda pair: (pair[0].kind, pair[0].id))
+            {"kind": doc.kind, "doc_id": doc.id, "case_id": doc.case_id, "viewer": doc.viewer, "rev": 1}
+            for doc in sorted(touched, key=lambda doc: (doc.kind, doc.id))
         ]
         if rows:
             self._connection.execute(self._insert_doc, rows)
@@ -195,7 +194,7 @@ class FeedStore:
     def docs_of(self, case_ids: Iterable[UUID]) -> list[Doc]:
         """Every document that hangs on the cases, the cases themselves among them."""
         return [
-            Doc(row.kind, row.doc_id, row.case_id)
+            Doc(row.kind, row.doc_id, row.case_id, row.viewer)
             for some in _by_some(list(case_ids))
             for row in self._connection.execute(_DOCS_OF_CASES, {"cases": some})
         ]
@@ -216,6 +215,16 @@ class FeedStore:
         """What a worker's devices hold of one case, going by the feed."""
         found = self._connection.execute(_HELD_OF_CASE, {"viewer": viewer, "case": case_id})
         return [Doc(row.kind, row.doc_id, row.case_id) for row in found]
+
+    def holds(self, viewer: UUID, kind: str, ids: Iterable[UUID]) -> frozenset[UUID]:
+        """Those of the documents that are on the worker's devices, going by the feed."""
+        found = self._connection.execute(_HOLDS, {"viewer": viewer, "kind": kind, "ids": list(ids)})
+        return frozenset(found.scalars())
+
+    def case_of(self, kind: str, doc_id: UUID) -> UUID | None:
+        """The case that a document hangs on, if it is here and hangs on one."""
+        asked = select(docs.c.case_id).where(docs.c.kind == kind, docs.c.doc_id == doc_id)
+        return self._connection.execute(asked).scalar_one_or_none()
 
     def head(self, viewer: UUID) -> Head | None:
         """Where a worker's feed stands; None where it has not begun."""
@@ -292,7 +301,7 @@ def _insert_doc(dialect: str) -> Any:  # noqa: ANN401 - as above
 _HOLDERS: Final = select(feed.c.doc_id, feed.c.viewer).where(
     feed.c.case_id.in_(bindparam("cases", expanding=True)), feed.c.kind == Kind.CASE, ~feed.c.gone
 )
-_DOCS_OF_CASES: Final = select(docs.c.kind, docs.c.doc_id, docs.c.case_id).where(
+_DOCS_OF_CASES: Final = select(docs.c.kind, docs.c.doc_id, docs.c.case_id, docs.c.viewer).where(
     docs.c.case_id.in_(bindparam("cases", expanding=True))
 )
 _DOCS_WITHOUT_CASE: Final = select(docs.c.kind, docs.c.doc_id, docs.c.case_id).where(
@@ -303,6 +312,10 @@ _DOCS_WITHOUT_CASE: Final = select(docs.c.kind, docs.c.doc_id, docs.c.case_id).w
 _HELD: Final = select(feed.c.kind, feed.c.doc_id, feed.c.case_id).where(
     feed.c.viewer == bindparam("viewer"), ~feed.c.gone
 )
+_HOLDS: Final = select(feed.c.doc_id).where(
+    feed.c.viewer == bindparam("viewer"), feed.c.kind == bindparam("kind"), ~feed.c.gone,
+    feed.c.doc_id.in_(bindparam("ids", expanding=True)),
+)  # fmt: skip
 _HELD_OF_CASE: Final = _HELD.where(feed.c.case_id == bindparam("case"))
 _PAGE: Final = (
     select(feed)

@@ -18,25 +18,28 @@ def feed_changes(
 ) -> None:
     """Write the feed rows of everything that the stores noted; nothing where they noted nothing.
 
-    Whoever gets a case gets all that hangs on it; whoever loses it is told to drop all of it.
+    Whoever gets a case gets all that hangs on it; whoever loses it is told to drop all of it. Whoever
+    pushed something and may not hold it is told to drop that: their device has it all the same.
     """
     if not touched.docs and not touched.pushed:
         return
-    feed.changed((doc, touched.owners.get(key)) for key, doc in touched.docs.items())
-    cases = {doc.case_id for doc in touched.docs.values() if doc.case_id}
-    cases |= {doc.case_id for doc in touched.pushed.values() if doc.case_id}
+    feed.changed(touched.docs.values())
+    pushed = [doc for _, doc in touched.pushed]
+    cases = {doc.case_id for doc in (*touched.docs.values(), *pushed) if doc.case_id}
     now_held = scope.viewers_of(cases, closed_after) if cases else {}
     entries: _Entries = defaultdict(dict)
     if cases:
         _of_cases(entries, touched, now_held, feed.holders(cases), feed)
     _of_no_case(entries, touched, identity)
-    for (viewer, _, _), doc in touched.pushed.items():
-        if doc not in entries[viewer]:
-            holds = viewer in now_held.get(doc.case_id, ()) if doc.case_id else False
-            there = holds and bool(feed.revisions({doc.kind: [doc.id]}))
+    for (viewer, doc), corrected in touched.pushed.items():
+        if doc in entries[viewer]:
+            continue
+        holds = viewer in now_held.get(doc.case_id, ()) if doc.case_id else False
+        there = bool(feed.holds(viewer, doc.kind, [doc.id])) and (holds or doc.case_id is None)
+        if corrected or not there:
             entries[viewer][doc] = not there
     feed.append(entries)
-    touched.drain()
+    touched.forget()
 
 
 def _of_cases(
@@ -51,7 +54,7 @@ def _of_cases(
     for doc in touched.docs.values():
         if doc.case_id:
             changed[doc.case_id].append(doc)
-    gained = {case: now_held[case] - held_before.get(case, set()) for case in changed if case in now_held}
+    gained = {case: now_held.get(case, set()) - held_before.get(case, set()) for case in changed}
     whole: dict[UUID, list[Doc]] = defaultdict(list)
     for doc in feed.docs_of(case for case, viewers in gained.items() if viewers):
         if doc.case_id:
@@ -59,26 +62,25 @@ def _of_cases(
     for case, found in changed.items():
         viewers, before = now_held.get(case, set()), held_before.get(case, set())
         for viewer in viewers:
-            entries[viewer] |= dict.fromkeys(whole[case] if viewer in gained[case] else found, False)
+            theirs = whole[case] if viewer in gained[case] else found
+            entries[viewer] |= {doc: False for doc in theirs if doc.viewer in {None, viewer}}
         for viewer in before - viewers:
             entries[viewer] |= dict.fromkeys(feed.held_of_case(viewer, case), True)
 
 
 def _of_no_case(entries: _Entries, touched: Touched, identity: IdentityStore) -> None:
     """One worker's own documents, and tasks of no case, which are the coordinators'."""
-    orphans = [doc for doc in touched.docs.values() if doc.case_id is None]
     coordinators: Iterable[UUID] | None = None
-    for doc in orphans:
-        owner = touched.owners.get((doc.kind, doc.id))
-        if owner is None and doc.kind == Kind.TASK:
+    for doc in touched.docs.values():
+        if doc.case_id:
+            continue
+        if doc.viewer is None and doc.kind == Kind.TASK:
             coordinators = coordinators or identity.with_role(Role.COORDINATOR, None)
-        for viewer in [owner] if owner else (coordinators or ()):
+        for viewer in [doc.viewer] if doc.viewer else (coordinators or ()):
             entries[viewer][doc] = False
 
 
-def held_docs(
-    feed: FeedStore, cases: Iterable[UUID], viewer: UUID, *, coordinates: bool
-) -> Iterator[Doc]:
+def held_docs(feed: FeedStore, cases: Iterable[UUID], viewer: UUID, *, coordinates: bool) -> Iterator[Doc]:
     """Every document that a worker's devices should hold, reference data aside."""
-    yield from feed.docs_of(cases)
+    yield from (doc for doc in feed.docs_of(cases) if doc.viewer in {None, viewer})
     yield from feed.docs_without_case(viewer, [Kind.TASK] if coordinates else [])

@@ -10,12 +10,15 @@ from sqlalchemy import Connection
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.cases.rules.facts import Fact
+from app.cases.store.attachments import AttachmentStore
 from app.cases.store.cases import CaseStore
+from app.cases.store.conflicts import ConflictStore
 from app.cases.store.records import RecordStore
 from app.cases.store.scope import ScopeStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
+from app.identity.devices import DeviceStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
@@ -39,8 +42,11 @@ class UnitOfWork:
         self.connection = connection
         self.touched = Touched()
         self.claimed_at: datetime | None = None  # when a device says that this was done
+        self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
+        self.conflicts = ConflictStore(connection, vault, self.touched)
+        self.devices = DeviceStore(connection, vault)
         self.feed = FeedStore(connection)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
