@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 import app.audit.tables
+import app.calls.tables
 import app.cases.tables
 import app.escalation.tables
 import app.identity.tables

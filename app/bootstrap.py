@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from app.audit.service import AnchorFile, anchor_end
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
@@ -19,6 +20,7 @@ from app.channels.twilio.reconciler import Reconciler
 from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
+from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyRing, load_or_make
 from app.crypto.passwords import password_matches
@@ -26,6 +28,7 @@ from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords, load_unsafe_words
 from app.identity.rules import TooManyAttempts
+from app.intake.rules.conversation import MENU
 from app.intake.rules.incoming import Arrival
 from app.intake.rules.lexicon import Lexicon, load_lexicon
 from app.intake.store import inbox_values
@@ -40,7 +43,7 @@ from app.usecases import signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
-from app.workers.steps import Expiry, Outbox, Reception, Timers
+from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
@@ -91,10 +94,24 @@ class Application:
         return InboxWriter(self.office, self.clock)
 
     @cached_property
+    def anchors(self) -> AnchorFile:
+        """Where the ends of the audit chain are noted."""
+        return AnchorFile(self.settings.anchors_file, self.office.vault)
+
+    @cached_property
     def twilio_door(self) -> TwilioDoor:
-        """Twilio's webhooks."""
-        tokens = self.settings.listed("twilio_auth_tokens")
-        return TwilioDoor(self.inbox, SignatureCheck(self.settings.public_base_url, tokens))
+        """Twilio's webhooks for what comes to the inbox."""
+        return TwilioDoor(self.inbox, self._twilio_signatures)
+
+    @cached_property
+    def voice_door(self) -> VoiceDoor:
+        """Twilio's webhooks for calls."""
+        base_url = self.settings.public_base_url.rstrip("/")
+        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, None)
+
+    @cached_property
+    def _twilio_signatures(self) -> SignatureCheck:
+        return SignatureCheck(self.settings.public_base_url, self.settings.listed("twilio_auth_tokens"))
 
     @cached_property
     def cht_door(self) -> ChtDoor:
@@ -115,12 +132,19 @@ class Application:
             Loop("reception", Reception(self.office).step),
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
+            Loop("calls", LostCalls(self.office).step),
+            Loop("anchors", Hourly(self._anchor).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
+
+    def _anchor(self, now: datetime) -> None:
+        """Note, outside the database, where the audit chain ends."""
+        with self.office.look() as uow:
+            anchor_end(uow.audit, self.anchors, now)
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
@@ -169,6 +193,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         worker_limit=settings.worker_case_limit,
         category_names={code: one.labels for code, one in configuration.categories.items()},
         held_for=timedelta(days=settings.sync_closed_days),
+        menu={str(key): category for key, category in MENU.items()},
+        screens_calls=settings.twilio_screens_calls,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

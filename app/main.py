@@ -50,10 +50,17 @@ def create_app(application: Application | None = None) -> FastAPI:
 
 def _carrier_doors(wired: Application) -> list[Route]:
     """The doors that carriers know; they answer in their own manner and stand in no OpenAPI document."""
-    twilio, cht = wired.twilio_door, wired.cht_door
+    twilio, voice, cht = wired.twilio_door, wired.voice_door, wired.cht_door
     return [
         Route("/twilio/sms", twilio.text, methods=["POST"]),
         Route("/twilio/sms/status", twilio.status, methods=["POST"]),
+        Route("/twilio/voice", voice.began, methods=["POST"]),
+        Route("/twilio/voice/next/{at:int}", voice.next, methods=["POST"]),
+        Route("/twilio/voice/screen/{call_id:uuid}", voice.screen, methods=["POST"]),
+        Route("/twilio/voice/screened/{call_id:uuid}", voice.screened, methods=["POST"]),
+        Route("/twilio/voice/goodbye", voice.goodbye, methods=["POST"]),
+        Route("/twilio/voice/status", twilio.call_status, methods=["POST"]),
+        Route("/twilio/recording", twilio.recording, methods=["POST"]),
         Route("/gateways/cht/{gateway}", cht.probe, methods=["GET"]),
         Route("/gateways/cht/{gateway}", cht.poll, methods=["POST"]),
     ]
@@ -61,7 +68,9 @@ def _carrier_doors(wired: Application) -> list[Route]:
 
 def _doors_that_sign(doors: list[Route]) -> dict[str, ASGIApp]:
     """Twilio's doors by path: they read, verify and limit by themselves, and answer in a few bytes."""
-    return {door.path: door.app for door in doors if door.path.startswith("/twilio/")}
+    return {
+        door.path: door.app for door in doors if door.path.startswith("/twilio/") and "{" not in door.path
+    }
 
 
 def _lifespan(wired: Application) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     public_base_url: WebAddress = "http://127.0.0.1:8000"
     environment: Environment = Environment.DEMO
     keys_file: Path = Path("var/keys.json")
+    audit_anchors_file: Path | None = None
     config_dir: Path = _HERE / "config"
     locales_dir: Path = _HERE / "locales"
     files_dir: Path = Path("var/files")
@@ -120,6 +121,7 @@ class Settings(BaseSettings):
     twilio_api_base_url: WebAddress = "https://api.twilio.com"
     twilio_sms_numbers: Numbers = ""
     twilio_voice_numbers: Numbers = ""
+    twilio_screens_calls: bool = True
     twilio_timeout_seconds: PositiveFloat = 10
     missed_call_numbers: Numbers = ""
     callback_after: Length = timedelta(seconds=20)
@@ -161,6 +163,11 @@ class Settings(BaseSettings):
     def gateway_secret(self, gateway: str) -> str | None:
         """The password of the gateway of this name, if one is set."""
         return self.gateway_secrets.get(gateway.upper().replace("-", "_"))
+
+    @property
+    def anchors_file(self) -> Path:
+        """Where the ends of the audit chain are noted: beside the keys unless said otherwise."""
+        return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
 
     @property
     def runs_worker_inside(self) -> bool:

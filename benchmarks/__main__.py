@@ -23,6 +23,7 @@ from tests.cluster import HOW_TO_GET_ONE, start_cluster
 _ALL = {
     "inbox": "inbox",
     "door": "door",
+    "voice": "voice",
     "reception": "reception",
     "timers": "timers",
     "list": "listing",

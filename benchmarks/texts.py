@@ -1,6 +1,7 @@
-"""Signed texts as a carrier sends them."""
+"""Signed texts and calls as a carrier sends them."""
 
 import itertools
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from twilio.request_validator import RequestValidator
@@ -24,12 +25,21 @@ def form(number: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def signed_requests(path: str, count: int) -> list[bytes]:
-    """POST requests of texts that were never sent before, signed over our public address."""
+def call_form(number: int) -> dict[str, str]:
+    """The fields of one call of its own from a phone of its own."""
+    phone = f"+6682{number:07d}"
+    return {
+        "CallSid": f"CA{number:032x}", "AccountSid": ACCOUNT, "From": phone, "To": SENDER, "Caller": phone,
+        "Called": SENDER, "CallStatus": "ringing", "Direction": "inbound", "ApiVersion": "2010-04-01",
+    }  # fmt: skip
+
+
+def signed_requests(path: str, count: int, fields_of: Callable[[int], dict[str, str]] = form) -> list[bytes]:
+    """POST requests of texts, or calls, that never came before, signed over our public address."""
     validator = RequestValidator(TOKEN)
     made = []
     for number in itertools.islice(_numbers, count):
-        fields = form(number)
+        fields = fields_of(number)
         body = urlencode(fields).encode()
         signature = validator.compute_signature(ADDRESS + path, fields)
         made.append(

@@ -22,7 +22,7 @@ from app.settings import Environment, Settings
 from app.usecases.answers import Answer, answer_of
 from app.usecases.setting_up import load_organisations, organisation_id
 from app.usecases.unit_of_work import Office
-from app.workers.steps import Expiry, Outbox, Reception, Timers
+from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
 from tests.fakes import FakeClock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,6 +129,10 @@ class Installation:
     def expire(self) -> int:
         """Let go of texts whose time is over."""
         return self._until_idle(Expiry(self.office).step)
+
+    def end_lost_calls(self) -> int:
+        """End the calls of which no carrier told the end."""
+        return self._until_idle(LostCalls(self.office).step)
 
     def send(self, carrier: Any) -> int:
         """Hand everything that is due to a carrier."""

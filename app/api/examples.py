@@ -156,7 +156,7 @@ ANSWERED: Final[dict[str, Any]] = {
             {
                 "id": _OTHER, "carrier": "twilio", "carrier_id": "SM0123456789abcdef0123456789abcdef",
                 "kind": "text", "state": "taken", "problem": None, "received_at": _OPENED,
-                "sender_kind": "phone", "from": "+66812345678", "case_id": _CASE,
+                "sender_kind": "phone", "from": "+66812345678", "case_id": _CASE, "call_id": None,
             }
         ],
         "next_cursor": None,

@@ -210,6 +210,7 @@ class ArrivalOut(BaseModel):
     sender_kind: str | None
     from_: str | None = Field(alias="from")
     case_id: UUID | None
+    call_id: UUID | None
 
 
 class RawArrival(BaseModel):

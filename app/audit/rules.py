@@ -34,7 +34,16 @@ class Break:
     """The first place where the chain does not hold."""
 
     number: int
-    problem: str  # added | edited | missing | reordered | cut
+    problem: str  # added | edited | missing | reordered | replaced | cut
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where the chain ended at some time. `checked`: everything up to there was found whole then."""
+
+    number: int
+    code: bytes
+    checked: bool
 
 
 def canonical(number: int, at: datetime, deed: Deed, previous: bytes) -> bytes:
@@ -61,3 +70,9 @@ def covered(  # noqa: PLR0913, PLR0917 - one argument for each column, as they l
 def end_of_chain(number: int, code: bytes) -> bytes:
     """The bytes that bind the row which says where the chain ends to its number and the last code."""
     return b"end of chain %d %s" % (number, code)
+
+
+def anchored(anchor: Anchor, at: str) -> bytes:
+    """The bytes that bind an anchor to what it says, so that nobody else can write one."""
+    word = b"checked" if anchor.checked else b"seen"
+    return b"anchor %d %s %s %s" % (anchor.number, anchor.code, word, at.encode())

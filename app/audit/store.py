@@ -1,7 +1,7 @@
 """Appending to the audit chain and checking it."""
 
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.audit.rules import BROKEN, GENESIS, Break, Deed, canonical, covered, end_of_chain
+from app.audit.rules import BROKEN, GENESIS, Anchor, Break, Deed, canonical, covered, end_of_chain
 from app.audit.tables import entries, head
 from app.crypto.vault import Vault
 
@@ -70,21 +70,40 @@ class AuditStore:
         self._connection.execute(update(head).where(head.c.id == _HEAD).values(number=number, code=bound))
         self._gathered.clear()
 
-    def first_break(self, checked: Callable[[int], None] = lambda _: None) -> tuple[int, Break | None]:
-        """How many entries hold, and the first that does not: added, edited, removed, reordered, or cut off.
+    def first_break(
+        self,
+        checked: Callable[[int], None] = lambda _: None,
+        *,
+        after: Anchor | None = None,
+        anchors: Iterable[Anchor] = (),
+    ) -> tuple[int, Break | None]:
+        """How many entries hold, and the first that does not: added, edited, removed, reordered, cut off,
+        or another than the one that an anchor names.
 
-        `checked` is told now and then how many hold so far. While others write, ask inside a snapshot.
+        With `after`, only that anchor's entry and what came since is looked at. `checked` is told now and
+        then how many hold so far. While others write, ask inside a snapshot.
         """
-        expected, previous = 1, GENESIS
-        for page in self._pages():
+        expected, previous = (after.number, None) if after else (1, GENESIS)
+        known = {anchor.number: anchor.code for anchor in anchors}
+        for page in self._pages(expected):
             for row in page:
-                problem = self._problem(row, expected, previous)
+                # An anchor vouches for its entry, and with it for all to which that is chained.
+                problem = self._problem(row, expected, row[6] if previous is None else previous)
+                if problem is None and known.get(expected, row[7]) != row[7]:
+                    problem = "replaced"
                 if problem:
                     named = row[0] if problem == "added" else expected
                     return expected - 1, Break(named, problem)
                 expected, previous = expected + 1, row[7]
             checked(expected - 1)
-        return expected - 1, self._cut(expected, previous)
+        if max(known, default=0) >= expected:
+            return expected - 1, Break(expected, "cut")
+        return expected - 1, self._cut(expected, previous or GENESIS)
+
+    def end(self) -> tuple[int, bytes] | None:
+        """The number and code of the last entry, if the row that says so is as it was left."""
+        found = self._head()
+        return (found[0], found[1][:_CODE_BYTES]) if found and found[0] and self._is_end(*found) else None
 
     def end_holds(self) -> bool:
         """Whether the row that says where the chain ends is as it was left. Nothing written yet holds too."""
@@ -140,9 +159,11 @@ class AuditStore:
         found = self._connection.execute(asked).one()
         return found.number, bytes(found.code)
 
-    def _pages(self) -> Iterator[Sequence[Sequence[Any]]]:
+    def _pages(self, first: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """Every entry; from this number on where it is not the first, before which nothing may stand."""
         asked = self._plain().order_by(entries.c.number).limit(_BATCH)
-        page = self._connection.execute(asked).all()
+        from_there = asked.where(entries.c.number >= first) if first > 1 else asked
+        page = self._connection.execute(from_there).all()
         while page:
             yield page
             page = self._connection.execute(asked.where(entries.c.number > page[-1][0])).all()

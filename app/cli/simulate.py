@@ -1,7 +1,6 @@
 """Simulating what migrants do, at a terminal and without a carrier."""
 
 import time
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -9,16 +8,17 @@ import orjson
 import typer
 from rich.console import Console
 from rich.panel import Panel
+from rich.prompt import Prompt
 from rich.text import Text
 
 from app.bootstrap import Application
 from app.channels.console.carrier import CARRIER, arrival
+from app.cli.calling import HANG_UP, SILENCE, Walk
 from app.cli.demo import prepare
 from app.cli.opening import MISUSED, opened, read_settings, stop
+from app.cli.showing import case_as_json, show_case
 from app.i18n.catalogue import Catalogues
-from app.kernel.clock import utc_text
-from app.kernel.language import Language
-from app.usecases.answers import Answer, answer_of
+from app.usecases.answers import Answer, answer_of, told_of
 from app.workers.steps import Reception
 
 app = typer.Typer(help="Act as a migrant, without a carrier.", no_args_is_help=True)
@@ -50,6 +50,13 @@ def text(
             _show(Console(), answer, application.office.rulebook.catalogues)
 
 
+def _asked(console: Console, question: str) -> str:
+    try:
+        return Prompt.ask(question, console=console, default=SILENCE)
+    except EOFError:
+        return HANG_UP
+
+
 def _sent(application: Application, sender: str, body: str) -> Answer:
     """What came of the text once reception took it, here or in a server that runs beside us."""
     carrier_id = str(uuid4())
@@ -70,27 +77,9 @@ def _sent(application: Application, sender: str, body: str) -> Answer:
 def _as_json(answer: Answer) -> dict[str, Any]:
     return {
         "message_id": answer.message_id,
-        "case": _case(answer) if answer.case else None,
+        "case": case_as_json(answer),
         "replies": [{"to": reply.to, "body": reply.body, "parts": reply.parts} for reply in answer.replies],
     }
-
-
-def _case(answer: Answer) -> dict[str, Any]:
-    case, timer = answer.case, answer.next_timer
-    if case is None:
-        return {}
-    return {
-        "id": case.id, "code": case.code, "status": case.status, "urgency": case.urgency,
-        "categories": list(case.categories), "urgency_reasons": list(case.reasons),
-        "language": case.language, "destination_country": case.destination_country,
-        "member_count": case.member_count, "organisation_id": case.organisation_id,
-        "organisation": answer.organisation, "owner_id": case.owner_id, "owner": answer.owner,
-        "queue": case.queue, "because": list(answer.because),
-        "next_timer": {
-            "kind": timer.plan.kind, "rung": timer.plan.rung, "to": timer.plan.to,
-            "due_at": utc_text(timer.plan.due_at),
-        } if timer else None,
-    }  # fmt: skip
 
 
 def _show(console: Console, answer: Answer, catalogues: Catalogues) -> None:
@@ -99,34 +88,52 @@ def _show(console: Console, answer: Answer, catalogues: Catalogues) -> None:
         console.print(Panel(Text(reply.body), title=title, expand=False))
     if not answer.replies:
         console.print("The phone receives nothing.")
-    case = answer.case
-    if case is None:
+    if answer.case is None:
         console.print(
             "No case: a wish for silence, or no person's phone. The text is kept in the intake list."
         )
-        return
-    lines = [
-        f"Case       {case.code}   {case.urgency.value}   {case.status.value}",
-        f"About      {', '.join(case.categories)}",
-        f"Where      {case.destination_country or 'not known'}",
-        f"With       {answer.owner or 'nobody yet: ' + str(case.queue) + ' queue'}"
-        + (f" of {answer.organisation}" if answer.organisation else ""),
-    ]
-    lines += [f"Why urgent {_reason(reason)}" for reason in case.reasons]
-    lines += [f"Why here   {_because(catalogues, reason)}" for reason in answer.because]
-    if answer.next_timer:
-        plan = answer.next_timer.plan
-        lines.append(
-            f"Next timer {plan.kind.value}, rung {plan.rung}: {plan.to} is told at {utc_text(plan.due_at)}"
-        )
-    console.print(Panel(Text("\n".join(lines)), title="The case", expand=False))
+    show_case(console, answer, catalogues)
 
 
-def _reason(reason: Any) -> str:  # noqa: ANN401 - a JSON object
-    words = f": {reason['text']}" if reason.get("text") else ""
-    return f"{reason['rule']}{words}"
+@app.command()
+def call(
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(help="what the caller does at each question; asked for at a terminal if left out"),
+    ] = None,
+    *,
+    sender: Annotated[str, typer.Option("--from", help="the number that it comes from; empty: hidden")],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Call the hotline: hear what a caller hears, press keys, and see what comes of it.
 
-
-def _because(catalogues: Catalogues, reason: Mapping[str, Any]) -> str:
-    """The sentence of a routing rule, with its values."""
-    return catalogues.fill(f"because.{reason['rule']}", Language.EN, reason)
+    At each question: digits, `-` to press nothing, `m` to leave a message, `x` to hang up.
+    """
+    console = Console(quiet=as_json)
+    with opened(read_settings()) as application:
+        prepare(application)
+        catalogues = application.office.rulebook.catalogues
+        walk = Walk.begin(application, sender)
+        typed = iter(keys) if keys is not None else None
+        while True:
+            for key in walk.prompts():
+                walk.heard.append(key)
+                words = catalogues.text(key, walk.call.state.language)
+                console.print(Panel(Text(words), title=key, expand=False))
+            if walk.asks is None:
+                break
+            done = next(typed, HANG_UP) if typed else _asked(console, walk.asks)
+            if typed:
+                console.print(f"{walk.asks}\n> {done}")
+            if done == HANG_UP:
+                break
+            walk.answer(done)
+        walk.end()
+        with application.office.look() as uow:
+            told = told_of(uow, walk.call.case_id)
+        if as_json:
+            typer.echo(orjson.dumps({**walk.as_json(), "case": case_as_json(told)}))
+            return
+        if told.case is None:
+            console.print("No case: the call is kept in the intake list.")
+        show_case(console, told, catalogues)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -12,7 +13,9 @@ from uuid import uuid4
 import orjson
 import typer
 
-from app.audit.rules import Break
+from app.audit.rules import Anchor, Break
+from app.audit.service import AnchorFile, Verdict, anchor_end
+from app.audit.service import verify as check_chain
 from app.audit.store import AuditStore
 from app.bootstrap import Application
 from app.cases.rules.stages import Status
@@ -36,6 +39,7 @@ _WORDS = {
     "edited": "edited",
     "missing": "removed",
     "reordered": "moved, or stands where another stood",
+    "replaced": "another when it was noted: an older or other database was put in place",
     "cut": "the last, or entries after it were cut off",
 }
 
@@ -82,19 +86,43 @@ def add(
 
 
 @audit_app.command("verify")
-def verify(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def verify(
+    *,
+    new: Annotated[bool, typer.Option("--new", help="only what came since the last check that held")] = False,
+    anchors: Annotated[Path | None, typer.Option(help="a copy of the anchor file kept elsewhere")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
     """Check every entry of the audit chain; name the first that was edited, removed or reordered."""
     with opened(read_settings()) as application:
-        held, broken = _checked(application)
+        file = AnchorFile(anchors, application.office.vault) if anchors else application.anchors
+        found = _checked(application, file, only_new=new)
+    broken = found.broken
     if as_json:
-        found = {"entry": broken.number, "problem": broken.problem} if broken else None
-        typer.echo(orjson.dumps({"ok": broken is None, "entries": held, "break": found}))
+        shown = {"entry": broken.number, "problem": broken.problem} if broken else None
+        typer.echo(orjson.dumps({
+            "ok": found.ok, "entries": found.entries, "since": found.since, "break": shown,
+            "strange_anchors": found.strange_lines,
+        }))  # fmt: skip
     elif broken:
-        typer.echo(f"entry {broken.number} was {_WORDS[broken.problem]}; the {held} before it hold")
+        typer.echo(f"entry {broken.number} was {_WORDS[broken.problem]}; the {found.entries} before it hold")
     else:
-        typer.echo(f"all {held} entries hold")
-    if broken:
+        typer.echo(f"all {found.entries} entries hold" + (f" (from {found.since} on)" if new else ""))
+    if found.strange_lines and not as_json:
+        typer.echo(f"{found.strange_lines} lines of the anchor file are none of ours")
+    if not found.ok:
         raise typer.Exit(REFUSED)
+
+
+@audit_app.command("anchor")
+def anchor() -> None:
+    """Note where the audit chain ends, and print it: kept elsewhere, it shows what was put back or cut."""
+    with opened(read_settings()) as application:
+        with application.office.look() as uow:
+            anchor_end(uow.audit, application.anchors, application.clock.now())
+        known, _ = application.anchors.read()
+        if not known:
+            stop("the chain has no entry yet")
+        typer.echo(application.anchors.newest_line())
 
 
 def export(
@@ -133,17 +161,23 @@ def export(
             _write(file, pieces, tell)
 
 
-def _checked(application: Application) -> tuple[int, Break | None]:
+def _checked(application: Application, file: AnchorFile, *, only_new: bool) -> Verdict:
     """Whether the chain holds, as it was at one moment: others go on writing meanwhile."""
+    office = application.office
     with progress("checking the audit chain") as tell:
-        with application.office.database.snapshot() as connection:
-            chain = AuditStore(connection, application.office.vault)
-            held, broken = chain.first_break(lambda count: tell(f"{count} entries hold"))
-        with application.office.look() as uow:
+        with office.database.snapshot() as connection:
+            chain = AuditStore(connection, office.vault)
+            found = check_chain(
+                chain, file, only_new=only_new, checked=lambda count: tell(f"{count} entries hold")
+            )
+            end = chain.end()
+        with office.look() as uow:
             # Adding a worker is always remembered: where there are workers, an empty chain was emptied.
-            if not held and broken is None and uow.identity.anyone():
-                broken = Break(1, "cut")
-    return held, broken
+            if not found.entries and found.broken is None and uow.identity.anyone():
+                found = replace(found, broken=Break(1, "cut"))
+    if found.ok and end:
+        file.add(Anchor(*end, checked=True), application.clock.now())
+    return found
 
 
 def _read_password() -> str:

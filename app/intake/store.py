@@ -21,6 +21,7 @@ from app.store.rows import insert_new, insert_or_change
 
 STORED: Final = "stored"  # waits for reception
 TAKEN: Final = "taken"
+_FROM_PEOPLE: Final = ("text", "call")
 QUARANTINED: Final = "quarantined"  # nobody could read it; a human was told
 _NO_SENDER: Final = b""
 _PIECES: Final = 10  # the longest text that phones divide: 1,600 letters without Khmer, 670 with
@@ -92,6 +93,11 @@ class IntakeStore:
             for arrival in arrivals
         )
 
+    def keep_answered(self, arrival: Arrival, call_id: UUID, now: datetime) -> None:
+        """Keep a call that was answered while it came: nothing of it waits for reception."""
+        values = inbox_values(self._vault, arrival, now)
+        insert_new(self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id})
+
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
         return self._connection.execute(_ANYTHING_WAITS, {"now": now}).first() is not None
@@ -151,6 +157,14 @@ class IntakeStore:
             .returning(contact_points.c.id, contact_points.c.language, contact_points.c.script)
         ).one()
         return ContactPoint(row.id, phone, row.language, row.script)
+
+    def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
+        """The phone of each contact point."""
+        asked = select(contact_points.c.id, contact_points.c.phone).where(contact_points.c.id.in_(list(ids)))
+        return {
+            row.id: Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone")))
+            for row in self._connection.execute(asked)
+        }
 
     def add_message(self, message: Message, decision: Decision, duplicate_of: UUID | None) -> None:
         """Keep an incoming text with what triage made of it."""
@@ -272,7 +286,7 @@ class IntakeStore:
             .select_from(
                 inbox.outerjoin(messages, messages.c.id == inbox.c.message_id).outerjoin(contact_points)
             )
-            .where(inbox.c.kind != "status")
+            .where(inbox.c.kind.in_(_FROM_PEOPLE))
             .order_by(inbox.c.number.desc())
             .limit(limit)
         )
@@ -284,20 +298,20 @@ class IntakeStore:
             asked = asked.where(inbox.c.number < before)
         return [self._listed(row) for row in self._connection.execute(asked)]
 
-    def raw_of(self, arrival_id: UUID) -> tuple[bytes, UUID | None] | None:
-        """What a carrier gave us, byte for byte, and the message that came of it."""
-        asked = select(inbox.c.id, inbox.c.raw, inbox.c.message_id).where(inbox.c.id == arrival_id)
+    def raw_of(self, arrival_id: UUID) -> tuple[bytes, UUID | None, UUID | None] | None:
+        """What a carrier gave us, byte for byte, and the message or call that came of it."""
+        asked = select(inbox).where(inbox.c.id == arrival_id)
         row = self._connection.execute(asked).one_or_none()
         if row is None:
             return None
-        return self._vault.open_bytes(row.raw, Place("inbox", row.id, "raw")), row.message_id
+        return self._vault.open_bytes(row.raw, Place("inbox", row.id, "raw")), row.message_id, row.call_id
 
     def _listed(self, row: Row[Any]) -> dict[str, Any]:
         place = Place("contact_point", row.contact_point_id, "phone") if row.contact_point_id else None
         return {
             "number": row.number, "id": row.id, "carrier": row.carrier, "carrier_id": row.carrier_id,
             "kind": row.kind, "state": row.state, "problem": row.problem, "received_at": row.received_at,
-            "message_id": row.message_id, "sender_kind": row.sender_kind,
+            "message_id": row.message_id, "call_id": row.call_id, "sender_kind": row.sender_kind,
             "from": self._vault.open(row.phone, place) if place else None,
         }  # fmt: skip
 

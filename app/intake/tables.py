@@ -36,6 +36,7 @@ class InboxRow(SQLModel, table=True):
     attempts: int = 0
     problem: str | None = None
     message_id: UUID | None = Field(default=None, index=True)
+    call_id: UUID | None = Field(default=None, foreign_key="call.id")
 
 
 class ContactPointRow(SQLModel, table=True):

@@ -1,13 +1,13 @@
 """Opening a case and finding who takes it: the same whether a text, a call or a caseworker opens it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from app.cases.rules import stages
-from app.cases.rules.facts import CaseOpened, CaseRouted
+from app.cases.rules.facts import CaseOpened, CaseRouted, Fact
 from app.cases.rules.stages import UNCLASSIFIED, Case, Queue, Status
 from app.escalation.rules.ladder import ClockKind
 from app.identity.rules import Role
@@ -19,7 +19,8 @@ from app.usecases import clocks
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
 
-_FIRST_CLOCKS = (ClockKind.ACCEPT, ClockKind.FIRST_CONTACT)
+_FIRST_CLOCKS: Final = (ClockKind.ACCEPT, ClockKind.FIRST_CONTACT)
+_TELL_OWNER_EVERY: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,23 @@ def open_case(uow: UnitOfWork, draft: Draft, *, actor: UUID | str, now: datetime
     clocks.start(uow, routed, _FIRST_CLOCKS, now=now)
     tell_taker(uow, routed, now=now)
     return routed
+
+
+def learn_more(uow: UnitOfWork, before: Case, after: Case, facts: Iterable[Fact], *, now: datetime) -> Case:
+    """The case with what a person told of it, saved, and its clocks on the ladder that this asks for."""
+    told = list(facts)
+    if not told:
+        return before
+    saved = uow.cases.save(after)
+    uow.tell(saved.id, told, actor="reception")
+    clocks.adapt(uow, before, saved, now=now)
+    return saved
+
+
+def tell_owner(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
+    """The owner learns that something came, not with every text of a row."""
+    if case.owner_id and not uow.outbox.alerted_since(case.id, case.owner_id, now - _TELL_OWNER_EVERY):
+        alert(uow, [case.owner_id], case, key="staff.new_message", purpose=Purpose.STAFF_ALERT, now=now)
 
 
 def route_again(uow: UnitOfWork, case: Case, *, now: datetime) -> Case:

@@ -21,7 +21,13 @@ from app.intake.rules.conversation import (
     wish_in,
     yes_or_no,
 )
-from app.intake.rules.incoming import IncomingReport, IncomingText, kept_words
+from app.intake.rules.incoming import (
+    IncomingCallReport,
+    IncomingRecording,
+    IncomingReport,
+    IncomingText,
+    kept_words,
+)
 from app.intake.rules.joining import wholes, within
 from app.intake.rules.triage import UNRECOGNISED, Decision, Reason, decide
 from app.intake.store import ContactPoint, Message, Waiting
@@ -29,18 +35,15 @@ from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
 from app.kernel.phone import Sender, SenderKind
 from app.kernel.urgency import Urgency, most_urgent
-from app.outbox.rules import Purpose
-from app.usecases import clocks
+from app.usecases import answering, recordings
 from app.usecases.conversing import Came, answer, grant_silence, is_known, talk_with, tell_status
 from app.usecases.deliveries import apply_carrier_report
-from app.usecases.opening import Draft, open_case
+from app.usecases.opening import Draft, learn_more, open_case, tell_owner
 from app.usecases.unit_of_work import UnitOfWork
-from app.usecases.words import alert
 
 _LOG = structlog.get_logger("reception")
 OWN_NUMBER: Final = "own_number"
 _SAME_TEXT_WITHIN: Final = timedelta(minutes=10)
-_TELL_OWNER_EVERY: Final = timedelta(minutes=15)
 _TRIES: Final = 4
 _PARKED_FOR: Final = timedelta(hours=24)
 
@@ -58,7 +61,7 @@ def claim(uow: UnitOfWork, *, now: datetime) -> Waiting | None:
 
 
 def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
-    """Turn a claimed arrival into what it means: a text in a case, or news of a text of ours.
+    """Turn a claimed arrival into what it means: a text in a case, or news of a text or call.
 
     Raises: Unreadable, and whatever else is wrong with it; the caller puts it back.
     """
@@ -67,12 +70,30 @@ def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
         case IncomingText():
             message_id = take_text(uow, arrival, incoming, now=now)
             uow.intake.taken(arrival.id, message_id=message_id)
-        case IncomingReport():
-            if apply_carrier_report(uow, arrival.carrier, incoming, now=now):
+        case _:
+            # News of a text or call of ours; it may come before our own row is committed.
+            if _apply(uow, arrival, incoming, now=now):
                 uow.intake.taken(arrival.id)
             else:
                 _park(uow, arrival, now=now)
     uow.rulebook.passed("reception.changed")
+
+
+def _apply(
+    uow: UnitOfWork,
+    arrival: Waiting,
+    incoming: IncomingReport | IncomingCallReport | IncomingRecording,
+    *,
+    now: datetime,
+) -> bool:
+    """Whether what the news is about is known."""
+    match incoming:
+        case IncomingReport():
+            return apply_carrier_report(uow, arrival.carrier, incoming, now=now)
+        case IncomingCallReport():
+            return answering.ended(uow, arrival.carrier, arrival.account, incoming, now=now)
+        case IncomingRecording():
+            return recordings.announced(uow, arrival.carrier, arrival.account, incoming, now=now)
 
 
 def put_back(uow: UnitOfWork, arrival: Waiting, *, problem: str, now: datetime) -> None:
@@ -105,7 +126,7 @@ def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: dat
     if grant_silence(uow, came, case, now=now):
         if case:
             _link(uow, came, case.id, now=now)
-            _tell_owner(uow, case, now=now)
+            tell_owner(uow, case, now=now)
         return came.message.id
     if came.duplicate_of:
         _repeated(uow, came, came.duplicate_of, now=now)
@@ -217,13 +238,8 @@ def _heard(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime
         case, categories=turn.categories, urgency=urgency, reasons=_reasons(came, turn), now=now
     )
     learnt, more = _filled_in(learnt, came.decision, now=now)
-    facts = [*facts, *more]
-    if facts:
-        saved = uow.cases.save(learnt)
-        uow.tell(case.id, facts, actor="reception")
-        clocks.adapt(uow, case, saved, now=now)
-        case = saved
-    _tell_owner(uow, case, now=now)
+    case = learn_more(uow, case, learnt, [*facts, *more], now=now)
+    tell_owner(uow, case, now=now)
     return case
 
 
@@ -237,12 +253,6 @@ def _filled_in(case: Case, decision: Decision, *, now: datetime) -> tuple[Case, 
     if not fields:
         return case, []
     return replace(case, **fields, updated_at=now), [DetailsChanged(tuple(sorted(fields)))]
-
-
-def _tell_owner(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
-    """The owner learns that something came, not with every text of a row."""
-    if case.owner_id and not uow.outbox.alerted_since(case.id, case.owner_id, now - _TELL_OWNER_EVERY):
-        alert(uow, [case.owner_id], case, key="staff.new_message", purpose=Purpose.STAFF_ALERT, now=now)
 
 
 def _of_danger_only(words: Urgency) -> Urgency:

@@ -53,6 +53,8 @@ class Rulebook:
     category_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     worker_limit: int = 30
     held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
+    menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
+    screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
     passed: Callable[[str], None] = field(default=_nothing)
 
     @cached_property

@@ -126,12 +126,12 @@ def see_arrival(uow: UnitOfWork, worker: Worker, arrival_id: UUID) -> bytes:
     found = uow.intake.raw_of(arrival_id)
     if found is None:
         raise NotFound
-    raw, message_id = found
-    of_case = uow.intake.cases_of([message_id]) if message_id else {}
-    if not (
-        uow.cases.visible(of_case.values(), sight_of(worker))
-        or (not of_case and sight_of(worker).coordinates)
-    ):
+    raw, message_id, call_id = found
+    of_case = set(uow.intake.cases_of([message_id] if message_id else []).values())
+    of_case |= {
+        call.case_id for call in uow.calls.of_ids([call_id] if call_id else []).values() if call.case_id
+    }
+    if not (uow.cases.visible(of_case, sight_of(worker)) or (not of_case and sight_of(worker).coordinates)):
         raise NotFound
     uow.audit.record(Deed("arrival.read", str(worker.id), arrival_id))
     return raw
@@ -154,9 +154,19 @@ def see_organisations(uow: UnitOfWork, worker: Worker) -> list[Organisation]:
 
 def _for_eyes(uow: UnitOfWork, worker: Worker, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
     cases = uow.intake.cases_of(arrival["message_id"] for arrival in page if arrival["message_id"])
-    visible = uow.cases.visible(set(cases.values()), sight_of(worker))
-    with_case = [{**arrival, "case_id": cases.get(arrival["message_id"])} for arrival in page]
-    return [arrival for arrival in with_case if arrival["case_id"] is None or arrival["case_id"] in visible]
+    calls = uow.calls.of_ids([arrival["call_id"] for arrival in page if arrival["call_id"]])
+    phones = uow.intake.phones(call.contact_point_id for call in calls.values() if call.contact_point_id)
+    shown = []
+    for arrival in page:
+        call = calls.get(arrival["call_id"])
+        if call is None:
+            shown.append({**arrival, "case_id": cases.get(arrival["message_id"])})
+            continue
+        phone = phones.get(call.contact_point_id) if call.contact_point_id else None
+        about = {"sender_kind": call.sender_kind, "from": phone.e164 if phone else None}
+        shown.append({**arrival, **about, "case_id": call.case_id})
+    visible = uow.cases.visible({one["case_id"] for one in shown if one["case_id"]}, sight_of(worker))
+    return [one for one in shown if one["case_id"] is None or one["case_id"] in visible]
 
 
 def views_of(uow: UnitOfWork, cases: Iterable[Case]) -> list[CaseView]:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
+from app.calls.store.calls import CallStore
+from app.calls.store.prompts import PromptStore
 from app.cases.rules.facts import Fact
 from app.cases.store.attachments import AttachmentStore
 from app.cases.store.cases import CaseStore
@@ -44,6 +46,7 @@ class UnitOfWork:
         self.claimed_at: datetime | None = None  # when a device says that this was done
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
+        self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
         self.conflicts = ConflictStore(connection, vault, self.touched)
         self.devices = DeviceStore(connection, vault)
@@ -52,6 +55,7 @@ class UnitOfWork:
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault, self.touched)
         self.outbox = OutboxStore(connection, vault, self.touched)
+        self.prompts = PromptStore(connection)
         self.records = RecordStore(connection, vault, self.touched)
         self.scope = ScopeStore(connection)
         self.timeline = TimelineStore(connection, vault)

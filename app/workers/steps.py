@@ -1,5 +1,6 @@
 """One step of each loop: reception, timers, outbox, and texts whose time is over."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,13 +12,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
-from app.usecases import deliveries, escalating, reception, sending
+from app.usecases import answering, deliveries, escalating, reception, sending
 from app.usecases.unit_of_work import Office
 from app.workers.places import place_of
 
 _LOG = structlog.get_logger("worker")
 _SENDINGS = Counter("spean_outbox_sendings_total", "Texts handed to a carrier", ["carrier", "answer"])
 _TIMERS_AT_ONCE: Final = 200
+_HOUR: Final = timedelta(hours=1)
 _LONGEST_REST: Final = timedelta(minutes=1)
 # The database itself is at fault, and no case: the loop waits and tries all of them again.
 _DATABASE: Final = (OperationalError, InterfaceError)
@@ -154,3 +156,33 @@ class Expiry:
                 return False
         with self.office.work(now) as uow:
             return deliveries.expire(uow, now=now) > 0
+
+
+@dataclass(frozen=True)
+class LostCalls:
+    """Ends calls of which no carrier told us the end."""
+
+    office: Office
+
+    def step(self, now: datetime) -> bool:
+        """End some of them; what they left to do then stands before a human."""
+        with self.office.look() as uow:
+            if not answering.any_lost(uow, now=now):
+                return False
+        with self.office.work(now) as uow:
+            return answering.end_lost(uow, now=now) > 0
+
+
+@dataclass
+class Hourly:
+    """Does something once an hour that nobody waits for."""
+
+    act: Callable[[datetime], object]
+    _next_at: datetime | None = None
+
+    def step(self, now: datetime) -> bool:
+        """Do it, if it is time. Never busy: there is nothing to hurry for."""
+        if self._next_at is None or now >= self._next_at:
+            self.act(now)
+            self._next_at = now + _HOUR
+        return False

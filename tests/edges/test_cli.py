@@ -23,8 +23,8 @@ from tests.makers import KHMER_LOCKED_IN, TONLE, Installation
 
 PASSWORD = "correct horse\n"
 LEAF_COMMANDS = {
-    "serve", "work", "migrate", "demo", "doctor", "simulate text", "worker add", "export", "audit verify",
-    "keys create", "words check", "triage explain", "triage evaluate",
+    "serve", "work", "migrate", "demo", "doctor", "simulate text", "simulate call", "worker add", "export",
+    "audit verify", "audit anchor", "keys create", "words check", "triage explain", "triage evaluate",
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_every_option_says_what_it_is_for() -> None:
 
 @pytest.mark.parametrize("words", [["nothing"], ["serve", "--port", "x"], ["serve", "--port", "70000"],
                                    ["audit", "x"],
-                                   ["simulate", "text"], ["worker", "add"],
+                                   ["simulate", "text"], ["simulate", "call"], ["worker", "add"],
                                    ["export", "--nothing"]])  # fmt: skip
 def test_wrong_usage_ends_with_two_and_says_how_it_is_right(spean: CommandLine, words: list[str]) -> None:
     said = spean.run(*words)
@@ -196,6 +196,26 @@ def test_a_simulated_text_says_what_came_of_it(spean: CommandLine) -> None:
     assert told["case"]["next_timer"]["due_at"].endswith("Z")
     assert [set(reply) for reply in told["replies"]] == [{"to", "body", "parts"}]
     assert told["replies"][0]["to"] == "+66812345678"
+
+
+def test_a_simulated_call_walks_through_the_menu(spean: CommandLine) -> None:
+    keys = ["1", "2", "1", "m"]
+    said = spean.run("simulate", "call", "--from", "+66812345678", "--json", "--", *keys)
+    told = said.json
+    assert told["heard"][:4] == ["ivr.welcome", "ivr.language", "ivr.danger", "ivr.menu"]
+    assert told["heard"][-1] == "ivr.thanks"
+    assert told["case"]["categories"] == ["unpaid_wages"]
+
+
+def test_a_simulated_call_is_shown_to_people(spean: CommandLine) -> None:
+    said = spean.run("simulate", "call", "--from", "+66812345678", "--", "-", "-", "-", "m")
+    assert said.status == 0
+    assert "ivr.consent" in said.out
+    assert "The case" in said.out
+
+
+def test_a_caller_who_hangs_up_at_once_leaves_no_case(spean: CommandLine) -> None:
+    assert spean.run("simulate", "call", "--from", "", "--json", "--", "x").json["case"] is None
 
 
 def test_a_simulated_text_is_shown_to_people(spean: CommandLine) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -21,11 +22,37 @@ def actions(here: Installation) -> list[str]:
 # The audit chain.
 
 
-def test_the_audit_chain_is_verified_for_people_and_programs(here: Installation, spean: CommandLine) -> None:
-    assert spean.run("audit", "verify", "--json").json == {"ok": True, "entries": 0, "break": None}
+def verdict(entries: int, *, broken: dict[str, Any] | None = None, since: int = 1) -> dict[str, Any]:
+    return {
+        "ok": broken is None, "entries": entries, "since": since, "break": broken, "strange_anchors": 0,
+    }  # fmt: skip
+
+
+def test_a_second_check_can_begin_where_the_first_ended(here: Installation, spean: CommandLine) -> None:
     here.a_case()
     count = len(actions(here))
-    assert spean.run("audit", "verify", "--json").json == {"ok": True, "entries": count, "break": None}
+    spean.run("audit", "verify")
+    here.a_case(sender="+66812345670")
+    told = spean.run("audit", "verify", "--new", "--json").json
+    assert told == verdict(len(actions(here)), since=count)
+
+
+def test_the_end_of_the_chain_is_printed_to_be_kept_elsewhere(
+    here: Installation, spean: CommandLine, tmp_path: Path
+) -> None:
+    assert spean.run("audit", "anchor").status == 1
+    here.a_case()
+    line = spean.run("audit", "anchor").out
+    assert line.startswith(f"{len(actions(here))} ")
+    (tmp_path / "kept").write_text(line, "utf-8")
+    assert spean.run("audit", "verify", "--anchors", str(tmp_path / "kept")).status == 0
+
+
+def test_the_audit_chain_is_verified_for_people_and_programs(here: Installation, spean: CommandLine) -> None:
+    assert spean.run("audit", "verify", "--json").json == verdict(0)
+    here.a_case()
+    count = len(actions(here))
+    assert spean.run("audit", "verify", "--json").json == verdict(count)
     said = spean.run("audit", "verify")
     assert (said.status, said.out) == (0, f"all {count} entries hold\n")
 
@@ -37,9 +64,7 @@ def test_a_broken_audit_chain_ends_with_one_and_names_the_entry(
     with here.office.database.write() as connection:
         connection.execute(update(entries).where(entries.c.number == 2).values(actor="nobody"))
     told = spean.run("audit", "verify", "--json")
-    assert (told.status, told.json) == (
-        1, {"ok": False, "entries": 1, "break": {"entry": 2, "problem": "edited"}},
-    )  # fmt: skip
+    assert (told.status, told.json) == (1, verdict(1, broken={"entry": 2, "problem": "edited"}))
     said = spean.run("audit", "verify")
     assert said.status == 1
     assert "entry 2 was edited" in said.out

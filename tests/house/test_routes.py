@@ -18,6 +18,13 @@ from tests.makers import Installation
 CARRIER_DOORS = {
     ("POST", "/twilio/sms"),
     ("POST", "/twilio/sms/status"),
+    ("POST", "/twilio/voice"),
+    ("POST", "/twilio/voice/next/{at:int}"),
+    ("POST", "/twilio/voice/screen/{call_id:uuid}"),
+    ("POST", "/twilio/voice/screened/{call_id:uuid}"),
+    ("POST", "/twilio/voice/goodbye"),
+    ("POST", "/twilio/voice/status"),
+    ("POST", "/twilio/recording"),
     ("GET", "/gateways/cht/{gateway}"),
     ("POST", "/gateways/cht/{gateway}"),
 }

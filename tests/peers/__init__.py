@@ -14,7 +14,7 @@ import struct
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,11 +65,12 @@ class Heard:
 
 
 class Reply(NamedTuple):
-    """What a loopback server answers."""
+    """What a loopback server answers; with `more`, a body of unknown length whose end is the line's end."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}
+    more: Iterable[bytes] | None = None
 
     @classmethod
     def of(cls, status: int, content: object) -> Self:
@@ -161,10 +162,17 @@ class _Line(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        if reply.status != HTTPStatus.NO_CONTENT:
+        if reply.more is not None:
+            self.send_header("Connection", "close")
+        elif reply.status != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         self.wfile.write(reply.body)
+        for piece in reply.more or ():
+            if self.place.closing.is_set():
+                break
+            self.wfile.write(piece)
+            self.wfile.flush()
 
     def _hang_up(self, silence: HangUp) -> None:
         self.place.closing.wait(silence.after_seconds)

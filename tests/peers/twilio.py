@@ -2,60 +2,54 @@
 
 import base64
 import re
-import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Final, TypeAlias
-from urllib.parse import urlencode
+from typing import Final
 
 from tests import peers
-from tests.peers import Answer, AnswerNow, Fault, Heard, Loopback, Params, Poster, Reply
+from tests.peers import Answer, Fault, Heard, Loopback, Params, Poster, Reply
+from tests.peers.rest import (
+    API_VERSION,
+    E164,
+    WEB_URL,
+    Json,
+    checked,
+    dated_as_asked,
+    explain,
+    names,
+    new_sid,
+    page,
+    refuse_first,
+    refused,
+    whole,
+)
+from tests.peers.voice import Voice
 
-Json: TypeAlias = dict[str, Any]
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-API_VERSION: Final = "2010-04-01"
 MAX_BODY_UNITS: Final = 1600
 MAX_VALIDITY_SECONDS: Final = 36_000  # Source: Twilio error 21624.
 SERVICE_SID: Final = "MG" + "5e" * 16
-STATUSES: Final = _names(
+STATUSES: Final = names(
     "accepted scheduled queued sending sent delivered undelivered failed canceled read partially_delivered"
 )
-_UNFINISHED: Final = _names("accepted scheduled queued sending")
-_ENDED_BADLY: Final = _names("failed undelivered")
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}")
+_UNFINISHED: Final = names("accepted scheduled queued sending")
+_ENDED_BADLY: Final = names("failed undelivered")
 _SENDER: Final = re.compile(r"\+[1-9]\d{6,14}|\d{3,6}|(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
-_WEB_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/\S*")
 _ACCOUNT: Final = re.compile(r"AC[0-9a-f]{32}")
 _SERVICE: Final = re.compile(r"MG[0-9a-f]{32}")
-_PATH: Final = re.compile(rf"/{API_VERSION}/Accounts/(AC\w+)/(Messages|Calls)(?:/((?:SM|CA)\w{{32}}))?\.json")
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?")
-_MESSAGE_PARAMS: Final = _names(
+_PATH: Final = re.compile(
+    rf"/{API_VERSION}/Accounts/(AC\w+)/(?:Calls/[\w-]+/(?=Recordings))?"
+    r"(Messages|Calls|Recordings)(?:/([\w-]{34,36}))?(\.json|\.mp3|\.wav)?"
+)
+_MESSAGE_PARAMS: Final = names(
     "To StatusCallback ApplicationSid MaxPrice ProvideFeedback Attempt ValidityPeriod ForceDelivery"
     " ContentRetention AddressRetention SmartEncoded PersistentAction TrafficType ShortenUrls ScheduleType"
     " SendAt SendAsMms ContentVariables MessageIntent RiskCheck From FallbackFrom MessagingServiceSid Body"
     " MediaUrl ContentSid"
 )
-_CALL_PARAMS: Final = _names(
-    "To From Method FallbackUrl FallbackMethod StatusCallback StatusCallbackEvent StatusCallbackMethod"
-    " SendDigits Timeout Record RecordingChannels RecordingStatusCallback RecordingStatusCallbackMethod"
-    " RecordingStatusCallbackEvent RecordingTrack MachineDetection MachineDetectionTimeout Trim CallerId"
-    " AsyncAmd AsyncAmdStatusCallback AsyncAmdStatusCallbackMethod CallReason TimeLimit Url Twiml"
-    " ApplicationSid"
-)
-_LIST_PARAMS: Final = _names("To From DateSent DateSent< DateSent> PageSize Page PageToken")
-_MANY: Final = _names("MediaUrl PersistentAction StatusCallbackEvent RecordingStatusCallbackEvent")
-_UNKNOWN_YET: Final = _names(
-    "parent_call_sid phone_number_sid start_time end_time duration price answered_by forwarded_from"
-    " group_sid caller_name trunk_sid"
-)
+_LIST_PARAMS: Final = names("To From DateSent DateSent< DateSent> PageSize Page PageToken")
 
 # Tests find all that they need to play Twilio in this module.
 sign, sign_json, with_body_hash, silence = peers.sign, peers.sign_json, peers.with_body_hash, peers.silence
@@ -68,11 +62,6 @@ UNAVAILABLE: Final = Fault(503, code=20503)
 def refusal(code: int, status: int = 400) -> Fault:
     """The API refuses the request with this error code, such as 21610 for a person who wrote STOP."""
     return Fault(status, code=code)
-
-
-def _refused(status: int, code: int, words: str) -> AnswerNow:
-    page = f"https://www.twilio.com/docs/errors/{code}"
-    return AnswerNow(Reply.of(status, {"code": code, "message": words, "more_info": page, "status": status}))
 
 
 @dataclass
@@ -111,75 +100,11 @@ class Message:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Call:
-    """One outgoing call that the carrier was asked for."""
-
-    sid: str
-    to: str
-    from_: str
-    created_at: datetime
-    params: Mapping[str, str]
-    status: str = "queued"
-
-    def resource(self, account_sid: str) -> Json:
-        """The properties of a call that has only just been asked for."""
-        uri = f"/{API_VERSION}/Accounts/{account_sid}/Calls/{self.sid}"
-        when = format_datetime(self.created_at)
-        return dict.fromkeys(_UNKNOWN_YET) | {
-            "account_sid": account_sid, "api_version": API_VERSION, "date_created": when,
-            "date_updated": when, "direction": "outbound-api", "from": self.from_,
-            "from_formatted": self.from_, "price_unit": "USD", "queue_time": "0", "sid": self.sid,
-            "status": self.status, "subresource_uris": {"recordings": f"{uri}/Recordings.json"},
-            "to": self.to, "to_formatted": self.to, "uri": f"{uri}.json",
-        }  # fmt: skip
-
-
-def _sid(prefix: str) -> str:
-    return prefix + secrets.token_hex(16)
-
-
-def _explain(fault: Fault) -> Reply:
-    return _refused(fault.status, fault.code or 20000 + fault.status, "Something went wrong").reply
-
-
-def _checked(pairs: list[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
-    """The parameters by name. Twilio itself only warns of unknown ones; here a typing error is loud."""
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name not in known or (name in found and name not in _MANY):
-            raise _refused(400, 20001, f"Unknown or repeated parameter {name}")
-        found[name] = value
-    return found
-
-
-def _whole(text: str, *, most: int) -> bool:
-    return text.isascii() and text.isdigit() and 1 <= int(text) <= most
-
-
-def _refuse_first(*faults: tuple[bool, int, str]) -> None:
-    for wrong, code, words in faults:
-        if wrong:
-            raise _refused(400, code, words)
-
-
-def _sent_as_asked(sent: datetime, asked: Mapping[str, str]) -> bool:
-    """Whether a time of sending fits: on a day, from a moment on, up to a moment, both moments included."""
-    for name, text in asked.items():
-        if name.startswith("DateSent"):
-            if not _DATE.fullmatch(text):
-                raise _refused(400, 20001, f"{name} is no date")
-            moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-            fits = {"DateSent": sent.date() == moment.date(), "DateSent>": sent >= moment}
-            if not fits.get(name, sent <= moment):
-                return False
-    return True
-
-
 class FakeTwilio(Loopback):
     """A carrier, up between `with` and the end of its block; `base_url` stands for https://api.twilio.com.
 
-    `messages` are the outgoing texts and `calls` the calls, in the order in which they were accepted;
+    `messages` are the outgoing texts and `calls` the outgoing calls, in the order in which they were
+    accepted; `voice` holds all that has to do with calls, `recordings` what was recorded, by sid;
     `inbound` what people wrote; `requests` everything that was asked, also what was refused or went wrong.
     Numbers in `opted_out` refuse texts with 21610.
     """
@@ -192,14 +117,15 @@ class FakeTwilio(Loopback):
 
         `proxies`: public origin to loopback origin, for webhooks to a public address that is really here.
         """
-        super().__init__(self._answer, _explain)
+        super().__init__(self._answer, explain)
         if not _ACCOUNT.fullmatch(account_sid):
             raise ValueError(account_sid)
         self.account_sid, self.auth_token, self.numbers = account_sid, auth_token, numbers
         self.proxies = dict(proxies or {})
         self.messages: list[Message] = []
         self.inbound: list[Message] = []
-        self.calls: list[Call] = []
+        self.voice = Voice(account_sid, numbers, self._now)
+        self.calls, self.recordings = self.voice.calls, self.voice.recordings
         self.opted_out: set[str] = set()
         self.requests = self.heard
         self._clock, self._lock, self._poster = clock, threading.RLock(), Poster(self.proxies)
@@ -212,113 +138,80 @@ class FakeTwilio(Loopback):
         found = _PATH.fullmatch(heard.path)
         wanted = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         if heard.headers.get("authorization") != f"Basic {wanted}":
-            raise _refused(401, 20003, "Authenticate")
-        if found is None or found[1] != self.account_sid:
-            raise _refused(404, 20404, f"The requested resource {heard.path} was not found")
-        with self._lock:
-            return self._route(heard, found[2], found[3])
-
-    def _route(self, heard: Heard, kind: str, sid: str | None) -> Reply:
+            raise refused(401, 20003, "Authenticate")
+        if (
+            found is None
+            or found[1] != self.account_sid
+            or (found[2] != "Recordings" and found[4] != ".json")
+        ):
+            raise refused(404, 20404, f"The requested resource {heard.path} was not found")
         form = heard.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
         if heard.method == "POST" and not form:
-            raise _refused(400, 20001, "Parameters must come as a form")
-        match heard.method, kind, sid:
-            case "POST", "Messages", None:
-                return self._create_message(_checked(heard.form, _MESSAGE_PARAMS))
-            case "GET", "Messages", None:
-                return self._list_messages(_checked(heard.query, _LIST_PARAMS))
-            case "GET", "Messages", str(sid):
+            raise refused(400, 20001, "Parameters must come as a form")
+        if found[2] != "Messages":
+            return self.voice.route(heard, found[2], found[3], found[4] or "")
+        with self._lock:
+            return self._route(heard, found[3])
+
+    def _route(self, heard: Heard, sid: str | None) -> Reply:
+        match heard.method, sid:
+            case "POST", None:
+                return self._create_message(checked(heard.form, _MESSAGE_PARAMS))
+            case "GET", None:
+                return self._list_messages(checked(heard.query, _LIST_PARAMS))
+            case "GET", str(sid):
                 return Reply.of(200, self.message(sid).resource(self.account_sid))
-            case "DELETE", "Messages", str(sid):
+            case "DELETE", str(sid):
                 return self._delete_message(self.message(sid))
-            case "POST", "Calls", None:
-                return self._create_call(_checked(heard.form, _CALL_PARAMS))
-            case "GET", "Calls", str(sid) if found := [call for call in self.calls if call.sid == sid]:
-                return Reply.of(200, found[0].resource(self.account_sid))
-            case "GET", "Calls", str(sid):
-                raise _refused(404, 20404, f"The call {sid} was not found")
-        raise _refused(405, 20004, "Method not allowed")
+        raise refused(405, 20004, "Method not allowed")
 
     def _create_message(self, params: dict[str, str]) -> Reply:
         to, from_, body = (params.get(name, "") for name in ("To", "From", "Body"))
         service, callback = params.get("MessagingServiceSid", ""), params.get("StatusCallback")
         something = body or params.get("MediaUrl") or params.get("ContentSid")
-        lasting = _whole(params.get("ValidityPeriod", "1"), most=MAX_VALIDITY_SECONDS)
-        _refuse_first(
+        lasting = whole(params.get("ValidityPeriod", "1"), most=MAX_VALIDITY_SECONDS)
+        refuse_first(
             (not to, 21604, "A 'To' phone number is required"),
             (not from_ and not service, 21603, "A 'From' or 'MessagingServiceSid' is required"),
             (not something, 21602, "A message body is required"),
-            (not _E164.fullmatch(to), 21211, "Invalid 'To' phone number"),
+            (not E164.fullmatch(to), 21211, "Invalid 'To' phone number"),
             (bool(from_) and not _SENDER.fullmatch(from_), 21212, "Invalid 'From' number"),
             (bool(from_) and from_ not in (self.numbers or {from_}), 21606, "Not a number of this account"),
             (bool(service) and not _SERVICE.fullmatch(service), 21701, "No such Messaging Service"),
             (to == from_, 21266, "'To' and 'From' cannot be the same"),
             (peers.units(body) > MAX_BODY_UNITS, 21617, "The body exceeds the 1600 character limit"),
             (not lasting, 21624, "Invalid validity period value"),
-            (callback is not None and not _WEB_URL.fullmatch(callback), 21609, "Invalid 'StatusCallback'"),
+            (callback is not None and not WEB_URL.fullmatch(callback), 21609, "Invalid 'StatusCallback'"),
             (to in self.opted_out, 21610, "The recipient has unsubscribed"),
         )
         status = "accepted" if service else "queued"
-        message = Message(_sid("SM"), to, from_, body, self._now(), status=status, params=params)
+        message = Message(new_sid("SM"), to, from_, body, self._now(), status=status, params=params)
         self.messages.append(message)
         return Reply.of(201, message.resource(self.account_sid, fresh=True))
 
     def _list_messages(self, asked: dict[str, str]) -> Reply:
-        size, page, token = asked.pop("PageSize", "50"), asked.pop("Page", "0"), asked.pop("PageToken", "")
-        if not _whole(size, most=1000) or not page.isdigit() or (page != "0") != bool(token):
-            raise _refused(400, 20001, "Invalid page")
         fitting = [
             message
             for message in sorted(self.messages + self.inbound, key=lambda one: one.created_at, reverse=True)
             if not message.deleted
             and message.to == asked.get("To", message.to)
             and message.from_ == asked.get("From", message.from_)
-            and _sent_as_asked(message.created_at, asked)
+            and dated_as_asked("DateSent", message.created_at, asked)
         ]
-        # A page begins behind the text that ended the last one, so that new texts do not shift it.
-        start = next((i + 1 for i, one in enumerate(fitting) if f"PA{one.sid}" == token), 0)
-        shown = fitting[start : start + int(size)]
-        base, end = f"/{API_VERSION}/Accounts/{self.account_sid}/Messages.json?", start + len(shown)
-
-        def page_uri(number: int, **onward: str) -> str:
-            return base + urlencode(asked | {"PageSize": size, "Page": str(number)} | onward)
-
-        more = page_uri(int(page) + 1, PageToken=f"PA{shown[-1].sid}") if end < len(fitting) else None
-        return Reply.of(200, {
-            "messages": [one.resource(self.account_sid) for one in shown], "page": int(page),
-            "page_size": int(size), "start": start, "end": max(end - 1, 0), "uri": page_uri(int(page)),
-            "first_page_uri": page_uri(0), "next_page_uri": more, "previous_page_uri": None,
-        })  # fmt: skip
+        return page("Messages", fitting, asked, self.account_sid)
 
     def _delete_message(self, message: Message) -> Reply:
         if message.status in _UNFINISHED:
-            raise _refused(409, 20009, "Cannot delete this resource before it is complete")
+            raise refused(409, 20009, "Cannot delete this resource before it is complete")
         message.deleted = True
         return Reply(204)
-
-    def _create_call(self, params: dict[str, str]) -> Reply:
-        to, from_, url = (params.get(name, "") for name in ("To", "From", "Url"))
-        methods = {params.get(name, "POST") for name in ("Method", "FallbackMethod", "StatusCallbackMethod")}
-        own = bool(_E164.fullmatch(from_)) and from_ in (self.numbers or {from_})
-        _refuse_first(
-            (not to, 21201, "No 'To' number is specified"),
-            (not from_, 21213, "A 'From' phone number is required"),
-            (not _E164.fullmatch(to), 21211, "Invalid 'To' phone number"),
-            (not own, 21210, "The 'From' number is not verified"),
-            (not {"Url", "Twiml", "ApplicationSid"} & params.keys(), 21205, "A Url or Twiml is required"),
-            (bool(url) and not _WEB_URL.fullmatch(url), 21205, "Invalid Url"),
-            (not methods <= {"GET", "POST"}, 21200, "A method is GET or POST"),
-            (not _whole(params.get("Timeout", "60"), most=600), 21200, "Invalid timeout"),
-        )
-        self.calls.append(Call(_sid("CA"), to, from_, self._now(), params))
-        return Reply.of(201, self.calls[-1].resource(self.account_sid))
 
     def message(self, sid: str) -> Message:
         """The text with this sid, of either direction. Raises: AnswerNow, the 404 of the API."""
         for message in (*self.messages, *self.inbound):
             if message.sid == sid and not message.deleted:
                 return message
-        raise _refused(404, 20404, f"The message {sid} was not found")
+        raise refused(404, 20404, f"The message {sid} was not found")
 
     def _now(self) -> datetime:
         return self._clock().astimezone(UTC).replace(microsecond=0)
@@ -351,7 +244,7 @@ class FakeTwilio(Loopback):
 
     def unposted_text(self, *, to: str, from_: str, body: str, sid: str | None = None) -> Message:
         """Keep a person's text that is posted nowhere, so that only the list of messages shows it."""
-        sid = sid or _sid("SM")
+        sid = sid or new_sid("SM")
         text = Message(sid, to, from_, body, self._now(), direction="inbound", status="received")
         with self._lock:
             if all(known.sid != sid for known in self.inbound):

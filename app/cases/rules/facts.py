@@ -248,12 +248,53 @@ class MessageReceived(Fact):
 
 @dataclass(frozen=True, slots=True)
 class AnswerGiven(Fact):
-    """The person answered a question of ours; `said` is a code, their words stand in the message."""
+    """The person answered a question of ours, in a text or with a key; `said` is a code."""
 
     kind = "answer.given"
     question: str
     said: str
-    message_id: UUID
+    message_id: UUID | None = None
+    call_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallReceived(Fact):
+    """Somebody called, or was called back."""
+
+    kind = "call.received"
+    call_id: UUID
+    carrier: str
+    carrier_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered(Fact):
+    """A worker took the call and talks with the person."""
+
+    kind = "call.answered"
+    call_id: UUID
+    worker_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Fact):
+    """The call is over; `wanted` names what the caller left us to do, if anything."""
+
+    kind = "call.ended"
+    call_id: UUID
+    ended_as: str
+    seconds: int
+    wanted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingKept(Fact):
+    """What a caller left is kept here, sealed."""
+
+    kind = "recording.kept"
+    recording_id: UUID
+    call_id: UUID
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,33 @@ _REFUSED = Counter(
 _MOST_FIELDS = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A request that comes from Twilio: its fields, and its body as it came."""
+
+    fields: Mapping[str, str]
+    body: bytes
+
+
+async def verify(request: Request, check: SignatureCheck) -> Verified | Response:
+    """The request, or the refusal to answer it with; what was refused leaves nothing behind but a count."""
+    try:
+        body = await read_body(request)
+    except BodyTooLarge:
+        _REFUSED.labels(CARRIER, "too_large").inc()
+        return Response(status_code=413)
+    params = _params(request, body)
+    if not check.holds(_signed(request, body, params)):
+        _REFUSED.labels(CARRIER, "signature").inc()
+        return Response(status_code=403)
+    return Verified(
+        fields_of(body) if params is None else {name: params.first(name) for name in params}, body
+    )
+
+
 @dataclass(frozen=True)
 class TwilioDoor:
-    """Inbound texts and message statuses. What was refused leaves nothing behind but a count."""
+    """What comes to the inbox: texts, and news of texts, calls and recordings."""
 
     inbox: Inbox
     check: SignatureCheck
@@ -38,18 +62,19 @@ class TwilioDoor:
         """`POST /twilio/sms/status`: what became of a text of ours."""
         return await self._take(request, kind="status")
 
+    async def call_status(self, request: Request) -> Response:
+        """`POST /twilio/voice/status`: what became of a call."""
+        return await self._take(request, kind="call_status")
+
+    async def recording(self, request: Request) -> Response:
+        """`POST /twilio/recording`: what a caller left is ready, or nothing was said."""
+        return await self._take(request, kind="recording")
+
     async def _take(self, request: Request, *, kind: str) -> Response:
-        try:
-            body = await read_body(request)
-        except BodyTooLarge:
-            _REFUSED.labels(CARRIER, "too_large").inc()
-            return Response(status_code=413)
-        params = _params(request, body)
-        if not self.check.holds(_signed(request, body, params)):
-            _REFUSED.labels(CARRIER, "signature").inc()
-            return Response(status_code=403)
-        fields = fields_of(body) if params is None else {name: params.first(name) for name in params}
-        await commit(self.inbox, [_arrival(fields, body, kind)])
+        came = await verify(request, self.check)
+        if isinstance(came, Response):
+            return came
+        await commit(self.inbox, [_arrival(came.fields, came.body, kind)])
         return Response(_EMPTY_TWIML, media_type="text/xml; charset=utf-8")
 
 
@@ -81,10 +106,18 @@ def _signed(request: Request, body: bytes, params: Params | None) -> Signed:
 
 
 def _arrival(fields: Mapping[str, str], body: bytes, kind: str) -> Arrival:
-    sid = fields.get("MessageSid") or fields.get("SmsSid") or hashlib.sha256(body).hexdigest()
     account = kept_id(fields["AccountSid"]) if fields.get("AccountSid") else ""
-    if kind == "text":
-        return Arrival(CARRIER, account, sid, kind, fields.get("From", ""), body)
-    # A text of ours has many statuses, each of which is news; a text to us comes under its sid alone.
-    status = fields.get("MessageStatus") or fields.get("SmsStatus", "")
-    return Arrival(CARRIER, account, f"{sid}:{status}", kind, sid, body)
+    digest = hashlib.sha256(body).hexdigest()
+    # What has many states comes under each of them once: each is news. A text comes under its id alone.
+    match kind:
+        case "text":
+            sid = fields.get("MessageSid") or fields.get("SmsSid") or digest
+            return Arrival(CARRIER, account, sid, kind, fields.get("From", ""), body)
+        case "call_status":
+            sid, state = fields.get("CallSid") or digest, fields.get("CallStatus", "")
+        case "recording":
+            sid, state = fields.get("RecordingSid") or digest, fields.get("RecordingStatus", "")
+        case _:
+            sid = fields.get("MessageSid") or fields.get("SmsSid") or digest
+            state = fields.get("MessageStatus") or fields.get("SmsStatus", "")
+    return Arrival(CARRIER, account, f"{sid}:{state}", kind, sid, body)

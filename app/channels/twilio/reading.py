@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl
 
-from app.intake.rules.incoming import IncomingReport, IncomingText, Unreadable, kept_words
+from app.intake.rules.incoming import (
+    Incoming,
+    IncomingCallReport,
+    IncomingRecording,
+    IncomingReport,
+    IncomingText,
+    Unreadable,
+    kept_words,
+)
 from app.outbox.rules import GiveUp, Hold, Report, State, TryLater
 
 # Not Twilio's: the field in which the reconciler says when a text was written that it found later.
@@ -51,9 +59,13 @@ _LATER: Final[Mapping[str, TryLater]] = {
 }
 
 
-def read(raw: bytes, _account: str) -> IncomingText | IncomingReport:
+def read(raw: bytes, _account: str) -> Incoming:
     """The meaning of a form that came to one of Twilio's doors. Raises: Unreadable."""
     fields = fields_of(raw)
+    if "RecordingSid" in fields:
+        return _recording(fields)
+    if "CallSid" in fields:
+        return _call(fields)
     status = fields.get("MessageStatus") or (fields.get("SmsStatus") if "Body" not in fields else None)
     if status and status not in _CAME_IN:
         return _report(fields, status)
@@ -87,6 +99,34 @@ def verdict_on(code: str) -> TryLater | Hold | GiveUp:
     if code in _CONFIGURATION:
         return Hold(code)
     return GiveUp(code, _EFFECTS.get(code))
+
+
+_CALL_ENDS: Final = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
+_DIGITS: Final = 6  # more seconds than these many digits can hold are no duration
+
+
+def seconds_of(text: str | None) -> int:
+    """A duration as the carrier gives it; 0 for what is none."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= _DIGITS else 0
+
+
+def _call(fields: Mapping[str, str]) -> IncomingCallReport:
+    if not fields["CallSid"]:
+        raise Unreadable("CallSid")
+    status = fields.get("CallStatus", "")
+    machine = fields.get("AnsweredBy", "").startswith(("machine", "fax"))
+    ended = status if status in _CALL_ENDS else None
+    return IncomingCallReport(fields["CallSid"], ended, seconds_of(fields.get("CallDuration")), machine)
+
+
+def _recording(fields: Mapping[str, str]) -> IncomingRecording:
+    if not fields["RecordingSid"]:
+        raise Unreadable("RecordingSid")
+    status = fields.get("RecordingStatus", "completed")
+    seconds = seconds_of(fields.get("RecordingDuration")) if status == "completed" else 0
+    return IncomingRecording(
+        fields["RecordingSid"], fields.get("CallSid", ""), seconds, finished=status != "in-progress"
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

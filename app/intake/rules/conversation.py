@@ -40,8 +40,8 @@ ASKED_WITH: Final[Mapping[Question, str]] = {
 _IN_BETWEEN: Final = frozenset({Question.LANGUAGE, Question.WRITE_AGAIN})
 # `when` is missing: it is asked of nobody but who has just said that we may call.
 TAKEN_UP_WITH: Final = (Question.PROBLEM, Question.SAFE_NOW, Question.MAY_CALL)
-# The order of `sms.menu`; six is "something else" and leaves the case to a human.
-_MENU: Final = {
+# The order of `sms.menu` and of `ivr.menu`; six is "something else" and leaves the case to a human.
+MENU: Final = {
     1: "detention",
     2: "unpaid_wages",
     3: "forced_extension",
@@ -223,8 +223,8 @@ def yes_or_no(body: str, keywords: Keywords) -> Answered:
 def _told(body: str, decision: Decision, talk: Talk, *, known: bool) -> Turn:
     choice = digit(body, _MENU_LAST)
     if choice is not None:
-        chosen = (_MENU[choice],) if choice in _MENU else ()
-        said = _MENU.get(choice, "other")
+        chosen = (MENU[choice],) if choice in MENU else ()
+        said = MENU.get(choice, "other")
         return Turn(chosen, Urgency.U4, (Question.PROBLEM, said), next=_after(talk, Question.PROBLEM))
     # Somebody's second sentence, or "hello?", must neither be answered nor end the question.
     if talk.asked_just_now or not (known or decision.categories):

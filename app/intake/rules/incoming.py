@@ -1,4 +1,4 @@
-"""What carriers give us, and what it means once it has been read: a text, or news of a text of ours."""
+"""What carriers give us, and what it means once it has been read: a text, or news of a text or call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Arrival:
     carrier: str
     account: str
     carrier_id: str
-    kind: str  # text | status | call
+    kind: str  # text | status | call | call_status | recording
     sender: str
     raw: bytes
 
@@ -52,6 +52,32 @@ class IncomingReport:
     report: Report
 
 
+@dataclass(frozen=True, slots=True)
+class IncomingCallReport:
+    """What became of a call, by the id that the carrier gave it: how it ended, if it has ended.
+
+    `machine`: a voicemail box or the like picked up, as far as the carrier can tell.
+    """
+
+    carrier_id: str
+    ended_as: str | None
+    seconds: int
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRecording:
+    """What a caller left, by the carrier's ids; `seconds` is 0 where nothing was said."""
+
+    carrier_id: str
+    call_carrier_id: str
+    seconds: int
+    finished: bool
+
+
+Incoming = IncomingText | IncomingReport | IncomingCallReport | IncomingRecording
+
+
 def kept_id(carrier_id: str) -> str:
     """The id under which an arrival is kept: as it came, or its digest where no column holds it.
 
@@ -68,5 +94,5 @@ def kept_words(text: str) -> str:
     return whole.replace("\x00", "")
 
 
-Reader = Callable[[bytes, str], IncomingText | IncomingReport]
+Reader = Callable[[bytes, str], Incoming]
 """Reads raw bytes that came for an account. Raises: Unreadable."""

@@ -1,0 +1,1 @@
+"""Queries on calls, recordings, prompts and the calls that we make."""

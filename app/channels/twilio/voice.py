@@ -1,0 +1,163 @@
+"""Calls as Twilio brings them: verify, keep the call, and answer the next document of the menu at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.calls.rules.calls import Call
+from app.calls.rules.documents import Document, Hangup, Record, Spell
+from app.calls.rules.ivr import Heard
+from app.channels.twilio.door import CARRIER, Verified, verify
+from app.channels.twilio.reading import seconds_of
+from app.channels.twilio.signature import SignatureCheck
+from app.channels.twilio.twiml import MEDIA_TYPE, Addresses, Voices, prompts_of, twiml
+from app.intake.rules.incoming import kept_id
+from app.kernel.clock import Clock
+from app.usecases import answering, ringing
+from app.usecases.answering import Coming
+from app.usecases.unit_of_work import Office, UnitOfWork
+
+_LOG = structlog.get_logger("voice")
+_DOCUMENTS = Counter("spean_voice_documents_total", "Documents given to calls", ["result"])
+_PICKED_UP: Final = frozenset({"completed", "answered"})
+# Said where our own database does not answer: the caller can still leave a message, which the carrier
+# keeps and tells us of when we are back.
+_OUT_OF_ORDER: Final = "We cannot answer now. Please say who you are and what happened after the tone."
+
+
+@dataclass(frozen=True)
+class VoiceDoor:
+    """The documents of calls. Whatever happens here, the caller gets something to go on with.
+
+    `tone` is where the sound is that stands for a prompt which nobody has recorded yet.
+    """
+
+    office: Office
+    clock: Clock
+    check: SignatureCheck
+    base_url: str
+    tone: str | None
+
+    async def began(self, request: Request) -> Response:
+        """`POST /twilio/voice`: somebody calls."""
+        return await self._answer(request, self._begin)
+
+    async def next(self, request: Request) -> Response:
+        """`POST /twilio/voice/next/{at}`: what was heard of document number `at` of a call."""
+        at = int(request.path_params["at"])
+        return await self._answer(request, lambda uow, came: self._next(uow, came, at))
+
+    async def screen(self, request: Request) -> Response:
+        """`POST /twilio/voice/screen/{call_id}`: a phone that we rang was picked up. Who is it?"""
+        call_id = request.path_params["call_id"]
+        return await self._answer(request, lambda uow, _came: self._screen(uow, call_id))
+
+    async def screened(self, request: Request) -> Response:
+        """`POST /twilio/voice/screened/{call_id}`: what they pressed, if anything."""
+        call_id = request.path_params["call_id"]
+        return await self._answer(request, lambda uow, came: self._screened(uow, came, call_id))
+
+    async def goodbye(self, request: Request) -> Response:
+        """`POST /twilio/voice/goodbye`: after a message that was left while we were out of order."""
+        came = await verify(request, self.check)
+        return came if isinstance(came, Response) else _reply(self._hang_up())
+
+    async def _answer(self, request: Request, step: Callable[[UnitOfWork, Verified], str]) -> Response:
+        came = await verify(request, self.check)
+        if isinstance(came, Response):
+            return came
+        try:
+            written = await run_in_threadpool(self._written, step, came)
+        except Exception as problem:  # noqa: BLE001 - whatever is broken, a person is on the line
+            _DOCUMENTS.labels("out_of_order").inc()
+            _LOG.error("no_document", error=type(problem).__name__)
+            return _reply(self._out_of_order())
+        _DOCUMENTS.labels("given").inc()
+        return _reply(written)
+
+    def _written(self, step: Callable[[UnitOfWork, Verified], str], came: Verified) -> str:
+        with self.office.work(self.clock.now()) as uow:
+            return step(uow, came)
+
+    def _begin(self, uow: UnitOfWork, came: Verified) -> str:
+        call, document = answering.begin(uow, _coming(came), now=self.clock.now())
+        return self._twiml(uow, call, document)
+
+    def _next(self, uow: UnitOfWork, came: Verified, at: int) -> str:
+        now, coming = self.clock.now(), _coming(came)
+        call = answering.call_of(uow, coming)
+        if call is None:
+            # The first request of this call was answered while we were out of order.
+            return self._begin(uow, came)
+        if status := came.fields.get("DialCallStatus"):
+            call, document = answering.rung(uow, call, at, talked=status in _PICKED_UP, now=now)
+        else:
+            call, document = answering.go_on(uow, call, at, _heard(came), now=now)
+        return self._twiml(uow, call, document)
+
+    def _screen(self, uow: UnitOfWork, call_id: UUID) -> str:
+        call = ringing.call_rung(uow, call_id)
+        if call is None:
+            return self._hang_up()
+        return self._twiml(uow, call, ringing.SCREEN, next_path=f"screened/{call_id}")
+
+    def _screened(self, uow: UnitOfWork, came: Verified, call_id: UUID) -> str:
+        call = ringing.call_rung(uow, call_id)
+        if call is None:
+            return self._hang_up()
+        return self._twiml(
+            uow, call, ringing.take(uow, call, came.fields.get("Digits"), now=self.clock.now())
+        )
+
+    def _hang_up(self) -> str:
+        return twiml((Hangup(),), self._addresses(""), _MUTE)
+
+    def _twiml(self, uow: UnitOfWork, call: Call, document: Document, *, next_path: str | None = None) -> str:
+        language = call.state.language
+        voices = Voices(
+            uow.prompts.addresses(prompts_of(document), language),
+            lambda key: uow.rulebook.catalogues.text(key, "en"),
+            self.tone,
+        )
+        return twiml(document, self._addresses(next_path or f"next/{call.state.documents}", call.id), voices)
+
+    def _addresses(self, next_path: str, call_id: UUID | None = None) -> Addresses:
+        voice = f"{self.base_url}/twilio/voice"
+        return Addresses(
+            next=f"{voice}/{next_path}",
+            screen=f"{voice}/screen/{call_id}",
+            recording=f"{self.base_url}/twilio/recording",
+            sounds=f"{self.base_url}/prompts",
+        )
+
+    def _out_of_order(self) -> str:
+        return twiml((Spell(_OUT_OF_ORDER), Record(), Hangup()), self._addresses("goodbye"), _MUTE)
+
+
+_MUTE: Final = Voices({}, lambda key: key, None)
+
+
+def _coming(came: Verified) -> Coming:
+    fields = came.fields
+    account = kept_id(fields["AccountSid"]) if fields.get("AccountSid") else ""
+    sid = kept_id(fields.get("CallSid", ""))
+    return Coming(CARRIER, account, sid, fields.get("From", ""), fields.get("To", ""), came.body)
+
+
+def _heard(came: Verified) -> Heard:
+    fields = came.fields
+    if "RecordingSid" in fields or "RecordingUrl" in fields:
+        return Heard(recorded=seconds_of(fields.get("RecordingDuration")) > 0)
+    keys = fields.get("Digits", "")
+    return Heard(keys=keys if keys and keys != "hangup" else None)
+
+
+def _reply(written: str) -> Response:
+    return Response(written, media_type=MEDIA_TYPE)

@@ -1,0 +1,310 @@
+"""Answering a call: what the caller hears next, and what their keys make of a case."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from app.audit.rules import Deed
+from app.calls.rules import ivr
+from app.calls.rules.calls import LONGEST, Call, Ending, Kind
+from app.calls.rules.documents import Document
+from app.calls.rules.ivr import OTHER, Heard, News, Situation, Step, Turn
+from app.cases.rules import stages
+from app.cases.rules.facts import AnswerGiven, CallEnded, CallReceived
+from app.intake.rules.incoming import Arrival, IncomingCallReport
+from app.intake.store import ContactPoint
+from app.kernel.ids import new_id
+from app.kernel.language import Language, Script
+from app.kernel.phone import NotAPhone, Phone, Sender
+from app.kernel.urgency import Urgency
+from app.usecases import ringing
+from app.usecases.opening import Draft, learn_more, open_case, tell_owner
+from app.usecases.unit_of_work import UnitOfWork
+
+CHANNEL: Final = "call"
+_HOME: Final = "KH"
+_WITHIN: Final = {
+    "call_back": timedelta(hours=1),
+    "contact_otherwise": timedelta(hours=1),
+    "possible_danger": timedelta(minutes=15),
+}
+_URGENT_WITHIN: Final = timedelta(minutes=5)
+# Where a caller who pressed nothing and said nothing must have been for it to be more than a slip.
+_HEARD_OUT: Final = frozenset({Step.MESSAGE, Step.RECORD, Step.DONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A call as the carrier announces it. `raw` is the request as it came."""
+
+    carrier: str
+    account: str
+    carrier_id: str
+    sender: str
+    via: str
+    raw: bytes
+
+
+def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Document]:
+    """The call, kept before anything is said to it, and its first document. A repeat gets the same."""
+    sender = Sender.read(coming.sender)
+    own = sender.phone in uow.rulebook.own_numbers
+    point = _point_of(uow, sender.phone, now=now) if sender.phone and not own else None
+    known = uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
+    if known:
+        return known, document(uow, known)
+    case = uow.cases.open_with_phone(point.id) if point else None
+    call = Call(
+        id=new_id(now), kind=Kind.HOTLINE, carrier=coming.carrier, account=coming.account,
+        carrier_id=coming.carrier_id, via=coming.via, began_at=now, ends_by=now + LONGEST,
+        sender_kind=sender.kind.value, state=ivr.begin(language=_language(point)),
+        contact_point_id=point.id if point else None, case_id=case.id if case else None,
+    )  # fmt: skip
+    if not uow.calls.add(call):
+        # The same call came at the same moment to another process, which has just kept it.
+        return begin(uow, coming, now=now)
+    arrival = Arrival(coming.carrier, coming.account, coming.carrier_id, "call", coming.sender, coming.raw)
+    uow.intake.keep_answered(arrival, call.id, now)
+    if case:
+        uow.tell(case.id, [_received(call)], actor="reception")
+        tell_owner(uow, case, now=now)
+    else:
+        uow.audit.record(Deed("call.received", "reception", call.id))
+    return call, document(uow, call)
+
+
+def call_of(uow: UnitOfWork, coming: Coming) -> Call | None:
+    """The call that the carrier speaks of, locked."""
+    return uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
+
+
+def go_on(uow: UnitOfWork, call: Call, at: int, heard: Heard, *, now: datetime) -> tuple[Call, Document]:
+    """The next document of a locked call after what was heard of document number `at`.
+
+    An answer that was lost is asked for again: then the same document is given again, and nothing else.
+    """
+    if at != call.state.documents or call.ended_at:
+        return call, document(uow, call)
+    situation = situation_of(uow, call)
+    turn = ivr.advance(call.state, heard, situation)
+    pressed = call.pressed or heard.keys is not None
+    call = replace(call, state=turn.state, pressed=pressed, ringing=None)
+    for news in turn.news:
+        call = _learn(uow, call, news, turn, now=now)
+    if call.state.step is Step.RING:
+        call = _ring(uow, call, situation)
+    uow.calls.save(call)
+    return call, document(uow, call)
+
+
+def rung(uow: UnitOfWork, call: Call, at: int, *, talked: bool, now: datetime) -> tuple[Call, Document]:
+    """The next document of a locked call after a worker's phone rang.
+
+    `talked`: the carrier says that somebody picked up, which may have been a voicemail box; where it
+    could ask for a key, only that counts.
+    """
+    if talked and not uow.rulebook.screens_calls and at == call.state.documents:
+        call = ringing.joined(uow, call, now=now)
+    return go_on(uow, call, at, Heard(joined=call.answered_by is not None), now=now)
+
+
+def document(uow: UnitOfWork, call: Call) -> Document:
+    """What the carrier is to do with the call as it stands."""
+    if call.state.step is Step.RING and call.ringing:
+        return ringing.document(uow, call)
+    return ivr.document_of(call.state)
+
+
+def situation_of(uow: UnitOfWork, call: Call) -> Situation:
+    """What the menu has to know of this hotline and this caller."""
+    urgent = frozenset(name for name, least in uow.rulebook.floors.items() if least is Urgency.U1)
+    hidden = call.contact_point_id is None and call.kind is Kind.HOTLINE
+    return Situation(uow.rulebook.menu, urgent, hidden)
+
+
+def ended(uow: UnitOfWork, carrier: str, account: str, report: IncomingCallReport, *, now: datetime) -> bool:
+    """Whether the call is known. Once it has ended, what it left to do stands before a human."""
+    call = uow.calls.locked_by_carrier(carrier, account, report.carrier_id)
+    if call is None:
+        return False
+    if report.ended_as and call.ended_at is None:
+        end(uow, call, Ending(report.ended_as), seconds=report.seconds, now=now)
+    return True
+
+
+def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datetime) -> Call:
+    """The call is over; what it asks of a human becomes a task, in the case if there is one."""
+    wanted = left_to_do(call)
+    over = replace(call, ended_at=now, ended_as=ending, seconds=seconds, ringing=None)
+    uow.calls.save(over)
+    if wanted:
+        within = _URGENT_WITHIN if call.state.danger else _WITHIN[wanted]
+        subject = None if call.case_id else call.id
+        uow.records.add_task(
+            kind=wanted, case_id=call.case_id, subject_id=subject, due_at=now + within, now=now
+        )
+    if call.case_id:
+        uow.tell(call.case_id, [CallEnded(call.id, ending, seconds, wanted)], actor="reception")
+    else:
+        uow.audit.record(Deed("call.ended", "reception", call.id, {"ended_as": ending, "wanted": wanted}))
+    return over
+
+
+def left_to_do(call: Call) -> str | None:
+    """What a call that is over leaves to a human, as the kind of a task.
+
+    Somebody who asked for help, or left words, is called back, unless they said that this is not
+    safe. Somebody who heard everything out and neither pressed a key nor spoke may be in danger.
+    """
+    if call.answered_by:
+        return None
+    if call.wanted_something or not call.state.recording:
+        may_call = call.state.safe in {None, ivr.Safe.YES}
+        return "call_back" if may_call else "contact_otherwise"
+    heard_out = not call.pressed and call.state.step in _HEARD_OUT
+    return "possible_danger" if call.silent or heard_out else None
+
+
+def any_lost(uow: UnitOfWork, *, now: datetime) -> bool:
+    """Whether there is a call whose end no carrier told us of."""
+    return uow.calls.any_overdue(now)
+
+
+def end_lost(uow: UnitOfWork, *, now: datetime, limit: int = 100) -> int:
+    """End the calls whose end no carrier told us of: none can last so long. Returns how many."""
+    lost = uow.calls.overdue(now, limit=limit)
+    for call in lost:
+        end(uow, call, Ending.LOST, seconds=0, now=now)
+    return len(lost)
+
+
+def message_came(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
+    """The call with a message in it, and its case. It may come before or after the call's own end."""
+    if call.message:
+        return call
+    reasons = [_reason(call, "call.message")]
+    told = _in_case(uow, replace(call, message=True, silent=False), (), reasons, now=now)
+    if call.ended_at and not left_to_do(call) and (wanted := left_to_do(told)):
+        uow.records.add_task(
+            kind=wanted, case_id=told.case_id, subject_id=None, due_at=now + _WITHIN[wanted], now=now
+        )
+    uow.calls.save(told)
+    return told
+
+
+def _learn(uow: UnitOfWork, call: Call, news: News, turn: Turn, *, now: datetime) -> Call:
+    match news:
+        case News.DANGER:
+            reasons = [_reason(call, "call.danger_key")]
+            call = _in_case(uow, call, (), reasons, now=now, least=Urgency.U1)
+        case News.PROBLEM:
+            chosen = () if call.state.problem in {None, OTHER} else (str(call.state.problem),)
+            reasons = [_reason(call, f"answer.problem.{call.state.problem}")]
+            call = _in_case(uow, call, chosen, reasons, now=now)
+        case News.NO_RECORDING:
+            call = _in_case(uow, call, (), [_reason(call, "call.no_recording")], now=now)
+        case News.MESSAGE:
+            call = message_came(uow, call, now=now)
+        case News.NUMBER:
+            call = _number_given(uow, call, turn.digits or "", now=now)
+        case News.SILENT:
+            call = replace(call, silent=not call.message)
+        case News.LANGUAGE:
+            _read_in(uow, call, now=now)
+        case News.SAFE:
+            _safe_said(uow, call)
+    return call
+
+
+def _in_case(  # noqa: PLR0913 - the transaction and the time are two of them
+    uow: UnitOfWork, call: Call, categories: tuple[str, ...], reasons: list[dict[str, Any]], *,
+    now: datetime, least: Urgency | None = None,
+) -> Call:  # fmt: skip
+    """The call in its case: the one that it belongs to, or the open one of its phone, or a new one."""
+    case = uow.cases.locked(call.case_id, None) if call.case_id else None
+    if case is None and call.contact_point_id:
+        case = uow.cases.open_with_phone(call.contact_point_id)
+    if case is None or not case.is_open:
+        return _opened(uow, call, categories, reasons, least=least, now=now)
+    urgency = uow.rulebook.urgency_of(categories, least or Urgency.U4)
+    learnt, facts = stages.learn(case, categories=categories, urgency=urgency, reasons=reasons, now=now)
+    case = learn_more(uow, case, learnt, facts, now=now)
+    if call.case_id is None:
+        uow.tell(case.id, [_received(call)], actor="reception")
+    tell_owner(uow, case, now=now)
+    return replace(call, case_id=case.id)
+
+
+def _opened(  # noqa: PLR0913 - as above
+    uow: UnitOfWork, call: Call, categories: tuple[str, ...], reasons: list[dict[str, Any]], *,
+    least: Urgency | None, now: datetime,
+) -> Call:  # fmt: skip
+    phones = uow.intake.phones([call.contact_point_id]) if call.contact_point_id else {}
+    country = next((phone.country for phone in phones.values()), None)
+    draft = Draft(
+        categories=categories, urgency=least or (Urgency.U4 if categories else Urgency.U2),
+        language=call.state.language, channel=CHANNEL, destination=country if country != _HOME else None,
+        reasons=tuple(reasons),
+    )  # fmt: skip
+    case = open_case(uow, draft, actor="reception", now=now)
+    if call.contact_point_id:
+        uow.cases.add_phone(case.id, call.contact_point_id, now)
+    uow.tell(case.id, [_received(call)], actor="reception")
+    return replace(call, case_id=case.id)
+
+
+def _ring(uow: UnitOfWork, call: Call, situation: Situation) -> Call:
+    """The call with the next phone ringing, or on the way on where nobody is there to ring."""
+    worker_id = ringing.next_to_ring(uow, call)
+    if worker_id is None:
+        return replace(call, state=ivr.nobody_to_ring(call.state, situation))
+    return replace(call, ringing=worker_id, rung=(*call.rung, worker_id))
+
+
+def _number_given(uow: UnitOfWork, call: Call, typed: str, *, now: datetime) -> Call:
+    """A caller whose number is hidden typed one. It is kept as typed also where it is no number."""
+    call = replace(call, typed_number=typed)
+    region = Phone(call.via).country if call.via.startswith("+") else None
+    try:
+        phone = Phone.parse(typed, region=region)
+    except NotAPhone:
+        return call
+    if phone in uow.rulebook.own_numbers:
+        return call
+    point = _point_of(uow, phone, now=now)
+    if call.case_id:
+        uow.cases.add_phone(call.case_id, point.id, now)
+    return replace(call, contact_point_id=point.id)
+
+
+def _read_in(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
+    """The person chose a language: texts to them are in it from now on."""
+    phones = uow.intake.phones([call.contact_point_id]) if call.contact_point_id else {}
+    for phone in phones.values():
+        point = _point_of(uow, phone, now=now)
+        if point.language != call.state.language:
+            script = Script.KHMER if call.state.language is Language.KM else Script.ENGLISH
+            uow.intake.read_in(point.id, language=call.state.language, script=script)
+
+
+def _safe_said(uow: UnitOfWork, call: Call) -> None:
+    if call.case_id and call.state.safe:
+        fact = AnswerGiven("may_call", call.state.safe, call_id=call.id)
+        uow.tell(call.case_id, [fact], actor="reception")
+
+
+def _point_of(uow: UnitOfWork, phone: Phone, *, now: datetime) -> ContactPoint:
+    """The contact point of a phone; a call says nothing of what its owner reads."""
+    return uow.intake.contact_point(phone, language=Language.KM, script=Script.UNREADABLE, now=now)
+
+
+def _language(point: ContactPoint | None) -> Language:
+    return Language.EN if point and point.language == Language.EN else Language.KM
+
+
+def _received(call: Call) -> CallReceived:
+    return CallReceived(call.id, call.carrier, call.carrier_id or "")
+
+
+def _reason(call: Call, rule: str) -> dict[str, Any]:
+    return {"rule": rule, "category": None, "call_id": str(call.id)}
