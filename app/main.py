@@ -9,10 +9,25 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, conflicts, devices, exports, intake, operations, people, sign_in, sync
+from app.api import (
+    case_work,
+    cases,
+    conflicts,
+    devices,
+    exports,
+    hints,
+    intake,
+    operations,
+    people,
+    rxdb,
+    sign_in,
+    sync,
+)
+from app.api.compression import Unpacked
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
+from app.api.hints import Hints
 from app.api.limits import BodyLimit
 from app.api.problems import Problems
 from app.bootstrap import Application, build
@@ -20,6 +35,9 @@ from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
+_ROOMS: Final = (
+    operations, sign_in, cases, case_work, intake, people, exports, devices, sync, hints, rxdb, conflicts,
+)  # fmt: skip
 
 
 def create_app(application: Application | None = None) -> FastAPI:
@@ -37,12 +55,14 @@ def create_app(application: Application | None = None) -> FastAPI:
         routes=list[BaseRoute](doors),
     )
     app.state.services = Services(wired.office, wired.clock, wired.settings.token_minutes)
+    app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
+    app.add_middleware(Unpacked)
     app.add_middleware(BodyLimit)
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, intake, people, exports, devices, sync, conflicts):
+    for room in _ROOMS:
         app.include_router(room.door)
     describe(app)
     return app

@@ -75,6 +75,13 @@ SENT: Final[dict[str, Any]] = {
             },
         ],
     },
+    "RxdbRows": [
+        {
+            "newDocumentState": {"id": _CASE, "destination_country": "MY", "_deleted": False},
+            "assumedMasterState": {"id": _CASE, "destination_country": "TH", "_deleted": False},
+        }
+    ],
+    "ReconcileIn": {"kind": "note", "ids": [[_ASKED, 1]]},
     "ReasonIn": {"id": _ASKED, "reason": "ខ្ញុំឈប់សម្រាក"},
     "StatusIn": {"id": _ASKED, "status": "on_hold", "reason": "រង់ចាំស្ថានទូត", "until": "2026-06-22T03:00:00Z"},
     "Body_token_v1_token_post": {
@@ -148,6 +155,13 @@ ANSWERED: Final[dict[str, Any]] = {
         ],
         "at": _LATER,
     },
+    "DigestOut": {"kinds": {"note": {"count": 1, "xor": "9f86d081884c7d65"}}},
+    "Masters": [{"id": _CASE, "destination_country": "KR", "_deleted": False}],
+    "RxdbPullOut": {
+        "documents": [{"id": _ASKED, "case_id": _CASE, "text": "…", "rev": 1, "_deleted": False}],
+        "checkpoint": {"c": "UhGqZ9pLAAAAAAAAACqk3cXAbpBt"},
+    },
+    "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED]},
     "RegisteredOut": {
         **_DEVICE, "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh": "…",
     },

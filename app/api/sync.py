@@ -9,7 +9,17 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api.doors import Asked, Asking, Door, lets, may_answer
-from app.api.sync_shapes import PullOut, PushIn, PushOut, RefusedOut, RefusedRows
+from app.api.sync_shapes import (
+    DigestOut,
+    KindDigest,
+    PullOut,
+    PushIn,
+    PushOut,
+    ReconcileIn,
+    ReconcileOut,
+    RefusedOut,
+    RefusedRows,
+)
 from app.i18n.catalogue import choose_locale
 from app.identity.rules import Action
 from app.store.feed import Kind
@@ -75,6 +85,28 @@ def push(
     language = choose_locale(accept_language)
     results = [_explained(asked, one.result, language) for one in taken]
     return answered({"results": results, "at": asked.now})
+
+
+@door.get("/digest", responses=may_answer())
+@lets(Action.SYNC)
+def see_digest(asked: Asked, carried: Carried) -> DigestOut:
+    """A fingerprint of what the device should hold, to be compared now and then with what it holds."""
+    found = service.digests(asked.office, carried, now=asked.now)
+    return DigestOut(kinds={kind: KindDigest(count=count, xor=xor) for kind, (count, xor) in found.items()})
+
+
+@door.post("/reconcile", responses=may_answer())
+@lets(Action.SYNC)
+def reconcile(asked: Asked, carried: Carried, body: ReconcileIn) -> ReconcileOut:
+    """Where the device and the server differ, after a digest did or a backup was restored.
+
+    What is missing or stale comes with the next pull; what is unknown here is to be pushed again.
+    """
+    found = service.reconcile(asked.office, carried, body.kind.value, body.ids, now=asked.now)
+    return ReconcileOut(
+        missing=list(found.missing), stale=list(found.stale), gone=list(found.gone),
+        unknown=list(found.unknown),
+    )  # fmt: skip
 
 
 @door.get("/refused", responses=may_answer())

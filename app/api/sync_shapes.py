@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, RootModel, SkipValidation
 
 from app.api.schemas import Line, PhoneText, Sex, Taken, Wages, Word
 from app.cases.rules.stages import Outcome
@@ -170,6 +170,7 @@ class ValueOut(BaseModel):
     at: datetime
 
 
+Revision = Annotated[int, Field(ge=0, lt=2**62)]
 _EMPTIED = frozenset({"outcome", "wages_claimed"})
 
 
@@ -218,3 +219,63 @@ class SettleIn(Taken):
     """Which value holds: the one that was kept, or the one that was lost, which is then written."""
 
     choice: Literal["kept", "lost"]
+
+
+class KindDigest(BaseModel):
+    """How many documents of a kind, and the XOR of the first 8 bytes of SHA-256 over `id:rev` of each."""
+
+    count: int
+    xor: str
+
+
+class DigestOut(BaseModel):
+    """The digest of each kind."""
+
+    kinds: dict[str, KindDigest]
+
+
+class ReconcileIn(Taken):
+    """All that a device holds of one kind: pairs of id and revision."""
+
+    kind: Kind
+    ids: Annotated[list[tuple[UUID, Revision]], Field(max_length=20_000)]
+
+
+class ReconcileOut(BaseModel):
+    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again."""
+
+    missing: list[UUID]
+    stale: list[UUID]
+    gone: list[UUID]
+    unknown: list[UUID]
+
+
+class Checkpoint(BaseModel):
+    """Where the next pull of a collection begins; opaque."""
+
+    c: str
+
+
+class RxdbPullOut(BaseModel):
+    """One page of a collection. With `reconcile`, everything is told from the beginning."""
+
+    documents: list[dict[str, Any]]
+    checkpoint: Checkpoint
+    reconcile: bool | None = None
+
+
+class RxdbRow(BaseModel):
+    """One document as a device has it now, and as it believed it to be here."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    new: dict[str, Any] = Field(alias="newDocumentState")
+    assumed: dict[str, Any] | None = Field(default=None, alias="assumedMasterState")
+
+
+class RxdbRows(RootModel[list[SkipValidation[RxdbRow]]]):
+    """What a device did in one collection. What is no such row is kept and refused."""
+
+
+class Masters(RootModel[list[dict[str, Any]]]):
+    """The documents that stand here otherwise than they were sent; `_deleted` where they must go."""

@@ -17,6 +17,7 @@ from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import UnitOfWork
 
 Document = dict[str, Any]
+REFERENCE_REV: Final = 1  # lists of codes have no revision of their own
 _LANGUAGES: Final = ("km", "en")
 
 
@@ -44,7 +45,7 @@ def render(reader: Reader, wanted: Mapping[str, Iterable[UUID]]) -> dict[tuple[s
     for kind, ids in listed.items():
         extras = reader.pushed.extras(kind, ids) if kind in _EXTENDED else {}
         for doc_id, doc in _RENDERERS[kind](reader, ids).items():
-            doc["rev"] = revisions.get((kind, doc_id), 1)
+            doc["rev"] = revisions.get((kind, doc_id), REFERENCE_REV)
             if doc_id in extras:
                 doc["extra"] = extras[doc_id]
             found[kind, doc_id] = doc

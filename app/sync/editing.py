@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -303,6 +303,10 @@ WRITTEN: Final[Mapping[str, Any]] = {Kind.CASE: write_case, Kind.MEMBER: write_m
 
 def do(doing: Doing) -> list[Conflict]:
     """Do what the device did; the conflicts that came of it. Raises: Refusal, ParentUnknown."""
+    op = doing.op
+    if op.whole is not None and not op.create and not doing.uow.feed.revisions({op.kind: [op.id]}):
+        # The device believes that it is here: a backup was restored since. All that it has makes it anew.
+        doing.op = replace(op, set=op.whole, was={}, create=True)
     if doing.op.kind in WRITTEN:
         found: list[Conflict] = WRITTEN[doing.op.kind](doing)
         return found

@@ -133,9 +133,14 @@ def shown(change: Change, carrier: Carrier) -> dict[str, Any]:
 def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page | None:
     """The page; None where the cursor means nothing any more."""
     tag = _tag(uow, carrier, ask.kinds)
-    after = 0
+    after, strange = 0, False
     if ask.cursor:
-        lineage, after = read_cursor(ask.cursor, tag)
+        try:
+            lineage, after = read_cursor(ask.cursor, tag)
+        except CursorNotOurs:
+            if not ask.lenient:
+                raise
+            strange, lineage = True, device.lineage
         head = uow.feed.head(carrier.worker.id)
         if lineage != device.lineage or after > device.issued or head is None or after > head.seq:
             return None
@@ -144,7 +149,7 @@ def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page |
     fitting = _fitting(changes, carrier, ask.max_bytes)
     reached = entries[fitting - 1].seq if fitting else after
     cursor = write_cursor(device.lineage, reached, tag)
-    return Page(cursor, changes[:fitting], reached, more=len(entries) > fitting)
+    return Page(cursor, changes[:fitting], reached, more=len(entries) > fitting, again=strange)
 
 
 def _changes(uow: UnitOfWork, carrier: Carrier, entries: list[Entry]) -> list[Change]:

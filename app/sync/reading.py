@@ -50,13 +50,7 @@ def read_pair(kind: str, row: object, schema: int) -> Op:
     if new.get("_deleted") is True and not (old or {}).get("_deleted"):
         wanted = {"_deleted": True}
     seen = {name: was.get(name) for name in wanted}
-    return Op("", kind, _uuid(new.get("id")), wanted, seen, old is None)
-
-
-def whole(row: object, schema: int, kind: str) -> dict[str, Any]:
-    """Everything that a row of the RxDB dialect holds: for a document that this server has forgotten."""
-    new = row.get("newDocumentState") if isinstance(row, Mapping) else None
-    return flat(read_as_ours(kind, _without_meta(new or {}), schema))
+    return Op("", kind, _uuid(new.get("id")), wanted, seen, old is None, whole=now_flat)
 
 
 def moment(written: object) -> datetime | None:

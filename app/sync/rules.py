@@ -82,6 +82,7 @@ class Op:
     create: bool = False
     do: str | None = None
     at: datetime | None = None
+    whole: Mapping[str, Any] | None = None  # all that the device has, where it tells
 
 
 @dataclass(frozen=True, slots=True)
