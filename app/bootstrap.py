@@ -5,18 +5,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
 from app.audit.service import AnchorFile, anchor_end
+from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
+from app.channels.prompts import PromptDoor
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.desk import DeskDoor
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
 from app.channels.twilio.reconciler import Reconciler
+from app.channels.twilio.recordings import TwilioRecordings
 from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
@@ -38,16 +42,20 @@ from app.kernel.phone import Phone
 from app.outbox.rules import Carrier, Way
 from app.settings import Environment, Settings
 from app.store.database import Database
+from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
-from app.usecases import signing_in
+from app.store.plain_files import PlainFiles
+from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.loops import Loop, Worker
+from app.workers.recordings import Recordings, Retention
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
 _WAY_FOR_SECONDS: Final = 0.5
+_DESK_SECONDS: Final = 4.0
 
 
 class InboxWriter:
@@ -107,7 +115,25 @@ class Application:
     def voice_door(self) -> VoiceDoor:
         """Twilio's webhooks for calls."""
         base_url = self.settings.public_base_url.rstrip("/")
-        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, None)
+        tone, _, _ = prompting.TONE
+        return VoiceDoor(self.office, self.clock, self._twilio_signatures, base_url, tone)
+
+    @cached_property
+    def desk_door(self) -> DeskDoor:
+        """Twilio's webhooks for calls in which a worker records prompts."""
+        account = _account(self.settings)
+        holder = partial(_desk_recordings, account) if account else None
+        return DeskDoor(self.voice_door, self.prompt_files, holder)
+
+    @cached_property
+    def prompt_door(self) -> PromptDoor:
+        """Where carriers fetch the sounds of prompts."""
+        return PromptDoor(self.office, self.prompt_files)
+
+    @cached_property
+    def prompt_files(self) -> PlainFiles:
+        """The sounds of prompts. They hold nothing personal, so they are not sealed."""
+        return PlainFiles(self.settings.files_dir / "prompts")
 
     @cached_property
     def _twilio_signatures(self) -> SignatureCheck:
@@ -134,6 +160,8 @@ class Application:
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
             Loop("anchors", Hourly(self._anchor).step),
+            Loop("recordings", self.recordings.step),
+            Loop("retention", self.retention.step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):
@@ -145,6 +173,23 @@ class Application:
         """Note, outside the database, where the audit chain ends."""
         with self.office.look() as uow:
             anchor_end(uow.audit, self.anchors, now)
+
+    @cached_property
+    def recording_files(self) -> FileStore:
+        """What callers left, sealed; a folder in which nothing else lies, so that strays can be swept."""
+        return FileStore(self.settings.files_dir / "recordings", self.office.rulebook.passed)
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """What brings recordings from their carriers to our files."""
+        account, limit = _account(self.settings), self.settings.recording_max_bytes
+        holders = {TWILIO: TwilioRecordings(account, limit_bytes=limit)} if account else {}
+        return Recordings(self.office, self.recording_files, self.clock, holders, limit)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What lets go of recordings whose time is over."""
+        return Retention(self.office, self.recording_files, timedelta(days=self.settings.recording_days))
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
@@ -227,9 +272,20 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
 
 
+def _desk_recordings(account: Account) -> TwilioRecordings:
+    """What fetches while a worker waits on the line: a carrier that does not hear from us cuts them off."""
+    hasty = replace(account, timeout_seconds=min(account.timeout_seconds, _DESK_SECONDS))
+    return TwilioRecordings(hasty, limit_bytes=MOST_BYTES, within=timedelta(seconds=_DESK_SECONDS))
+
+
 def _twilio_account(settings: Settings) -> Account | None:
+    """The account for texts, which need a number to leave from."""
+    return _account(settings) if settings.listed("twilio_sms_numbers") else None
+
+
+def _account(settings: Settings) -> Account | None:
     tokens = settings.listed("twilio_auth_tokens")
-    if not (settings.twilio_account_sid and tokens and settings.listed("twilio_sms_numbers")):
+    if not (settings.twilio_account_sid and tokens):
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds

@@ -19,6 +19,8 @@ from app.api import (
     intake,
     operations,
     people,
+    phones,
+    recordings,
     rxdb,
     sign_in,
     sync,
@@ -36,7 +38,8 @@ from app.settings import Settings
 
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 _ROOMS: Final = (
-    operations, sign_in, cases, case_work, intake, people, exports, devices, sync, hints, rxdb, conflicts,
+    operations, sign_in, cases, case_work, phones, intake, people, recordings, exports, devices, sync, hints,
+    rxdb, conflicts,
 )  # fmt: skip
 
 
@@ -54,7 +57,9 @@ def create_app(application: Application | None = None) -> FastAPI:
         redoc_url=None,
         routes=list[BaseRoute](doors),
     )
-    app.state.services = Services(wired.office, wired.clock, wired.settings.token_minutes)
+    app.state.services = Services(
+        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files
+    )
     app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
@@ -71,6 +76,7 @@ def create_app(application: Application | None = None) -> FastAPI:
 def _carrier_doors(wired: Application) -> list[Route]:
     """The doors that carriers know; they answer in their own manner and stand in no OpenAPI document."""
     twilio, voice, cht = wired.twilio_door, wired.voice_door, wired.cht_door
+    desk, prompts = wired.desk_door, wired.prompt_door
     return [
         Route("/twilio/sms", twilio.text, methods=["POST"]),
         Route("/twilio/sms/status", twilio.status, methods=["POST"]),
@@ -78,9 +84,11 @@ def _carrier_doors(wired: Application) -> list[Route]:
         Route("/twilio/voice/next/{at:int}", voice.next, methods=["POST"]),
         Route("/twilio/voice/screen/{call_id:uuid}", voice.screen, methods=["POST"]),
         Route("/twilio/voice/screened/{call_id:uuid}", voice.screened, methods=["POST"]),
+        Route("/twilio/voice/desk/{at:int}", desk.next, methods=["POST"]),
         Route("/twilio/voice/goodbye", voice.goodbye, methods=["POST"]),
         Route("/twilio/voice/status", twilio.call_status, methods=["POST"]),
         Route("/twilio/recording", twilio.recording, methods=["POST"]),
+        Route("/prompts/{address}", prompts.get, methods=["GET"]),
         Route("/gateways/cht/{gateway}", cht.probe, methods=["GET"]),
         Route("/gateways/cht/{gateway}", cht.poll, methods=["POST"]),
     ]

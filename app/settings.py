@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     callback_daily_budget: NonNegativeInt | None = None
     callback_countries: Countries = ("KH", "TH", "MY", "KR", "JP")
     callback_retries: Lengths = (timedelta(minutes=15), timedelta(hours=2))
+    recording_max_bytes: PositiveInt = 20_000_000
+    recording_days: PositiveInt = 180
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30

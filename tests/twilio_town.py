@@ -138,8 +138,9 @@ def say_words(
     """Put words for a phone into the outbox; what the gate made of them."""
     now = here.clock.now()
     words = Words(
-        Phone(to), (key,), "km", None, {}, purpose, case_id=case_id, answers_id=answers_id, same_as=same_as
-    )
+        Phone(to), (key,), "km", None, {}, purpose, case_id=case_id, answers_id=answers_id, same_as=same_as,
+        wrote_at=now,
+    )  # fmt: skip
     with here.office.work(now) as uow:
         return say(uow, words, now=now)
 

@@ -12,6 +12,7 @@ from app.api.problems import Problem
 from app.identity.rules import Action, Worker
 from app.kernel.clock import Clock
 from app.kernel.refusal import NotSignedIn
+from app.store.files import FileStore
 from app.usecases import signing_in
 from app.usecases.unit_of_work import Office
 
@@ -63,6 +64,7 @@ class Services:
     office: Office
     clock: Clock
     token_minutes: int
+    recordings: FileStore
 
 
 @dataclass(frozen=True)

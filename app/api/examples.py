@@ -30,6 +30,18 @@ _CASE_SHOWN: Final = {
     "members": [{"id": _OTHER, "status": "active", "outcome": None, "person": _PERSON_SHOWN}],
     "reporter": None, "summary": None, "version": 1,
 }  # fmt: skip
+_PHONE_SHOWN: Final = {
+    "id": _OTHER, "phone": "+66812345678", "person": {**_PERSON_SHOWN, "phone": None}, "added_at": _OPENED,
+    "safety": {
+        "may_text": "yes", "may_call": "yes", "may_leave_voicemail": "no",
+        "hours": [{"begins": "22:00", "ends": "06:00", "days": ["sat", "sun"]}], "zone": "Asia/Bangkok",
+        "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
+        "after_dropped_call": "wait", "valid_until": None, "opted_out_at": None, "said_by": "caseworker",
+        "worker_id": _WORKER, "said_at": _LATER,
+    },
+    "call_refused_because": "outside_hours", "next_call_at": "2026-06-13T15:00:00Z",
+    "text_refused_because": "code_word_awaited", "next_text_at": None,
+}  # fmt: skip
 _TIMELINE_ITEM: Final = {
     "id": _OTHER, "kind": "case.routed", "at": _OPENED, "actor": "reception", "case_id": _CASE,
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
@@ -83,6 +95,13 @@ SENT: Final[dict[str, Any]] = {
     ],
     "ReconcileIn": {"kind": "note", "ids": [[_ASKED, 1]]},
     "ReasonIn": {"id": _ASKED, "reason": "ខ្ញុំឈប់សម្រាក"},
+    "SafetyIn": {
+        "may_text": "yes", "may_call": "yes", "may_leave_voicemail": "no",
+        "hours": [{"begins": "22:00", "ends": "06:00", "days": ["sat", "sun"]}], "zone": "Asia/Bangkok",
+        "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
+        "after_dropped_call": "wait", "valid_until": "2026-12-01T00:00:00Z",
+    },
+    "WorkerTextIn": {"id": _ASKED, "text": "សូមទូរស័ព្ទមកវិញពេលទំនេរ", "good_until": "2026-06-09T03:00:00Z"},
     "StatusIn": {"id": _ASKED, "status": "on_hold", "reason": "រង់ចាំស្ថានទូត", "until": "2026-06-22T03:00:00Z"},
     "Body_token_v1_token_post": {
         "grant_type": "password", "username": "dara", "password": "…", "device_id": "phone-7",
@@ -188,6 +207,8 @@ ANSWERED: Final[dict[str, Any]] = {
             }
         ]
     },
+    "PhoneOut": _PHONE_SHOWN,
+    "Phones": {"items": [_PHONE_SHOWN]},
     "Ready": {"status": "ready", "checks": {"database": "answers"}},
     "TaskPage": {
         "items": [
@@ -200,6 +221,9 @@ ANSWERED: Final[dict[str, Any]] = {
     },
     "Timeline": {"items": [_TIMELINE_ITEM]},
     "Timers": {"items": [_TIMER]},
+    "WorkerTextOut": {
+        "id": _ASKED, "state": "queued", "due_at": "2026-06-13T15:00:00Z", "waits_for": "outside_hours",
+    },
     "TokenOut": {
         "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh_token": "…",
     },

@@ -57,6 +57,7 @@ class Problem(BaseModel):
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
     wipe: bool | None = Field(default=None, description="where the device is to forget everything it holds")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
+    because: str | None = Field(default=None, description="where a phone must not be written to: why")
 
 
 class Problems:
@@ -80,6 +81,8 @@ class Problems:
             headers["WWW-Authenticate"] = "Bearer"
         if minutes := refusal.details.get("minutes"):
             headers["Retry-After"] = str(int(minutes) * 60)
+        if refusal.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            headers["Content-Range"] = f"bytes */{refusal.details['size_bytes']}"
         told = {name: refusal.details.get(name) for name in refusal.told}
         return self.answer(request, refusal.code, refusal.status, refusal.details, headers=headers, told=told)
 

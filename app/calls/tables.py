@@ -62,6 +62,10 @@ class RecordingRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("carrier", "account", "carrier_id", name="recording_once"),
         partial_index("recording_due", "due_at", where="state IN ('announced', 'kept')"),
+        partial_index("recording_orphan", "announced_at", where="call_id IS NULL"),
+        # What is let go when it is old, and what the sweep of files asks for by name.
+        partial_index("recording_old", "kept_at", where="file_name IS NOT NULL"),
+        partial_index("recording_file", "file_name", where="file_name IS NOT NULL", unique=True),
     )
 
     id: UUID = Field(primary_key=True)
@@ -147,6 +151,7 @@ class PromptRow(SQLModel, table=True):
     media_type: str
     size_bytes: int
     sha256: str
+    milliseconds: int
     text_sha256: str  # of the words that it was made for
     made_by: UUID | None = Field(default=None, foreign_key="worker.id")
     made_at: datetime
@@ -163,10 +168,16 @@ class PromptDeskRow(SQLModel, table=True):
     language: str
     expires_at: datetime
     failures: int = 0
-    # What is waiting to be kept: a draft of this key.
-    draft_key: str | None = None
-    draft_address: str | None = None
+    key: str | None = None  # the prompt that is asked for
     skipped: list[str] = json_field()
+    undeleted: list[str] = json_field()  # the carrier's ids of recordings that it may still hold
+    # What was recorded of it, and is neither kept nor thrown away yet.
+    draft_address: str | None = Field(default=None, unique=True)
+    draft_carrier_id: str | None = None
+    draft_media_type: str | None = None
+    draft_size_bytes: int | None = None
+    draft_sha256: str | None = None
+    draft_milliseconds: int | None = None
 
 
 calls = table_of(CallRow)

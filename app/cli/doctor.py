@@ -24,7 +24,8 @@ from app.intake.rules.lexicon import LexiconError, load_lexicon
 from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.migrations import is_at_head
-from app.usecases.health import Check, outbox_checks, readiness
+from app.usecases import prompting
+from app.usecases.health import Check, outbox_checks, readiness, recording_checks
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
@@ -34,11 +35,15 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="for programs
     """Look the set-up over and name each thing that is wrong with it. Changes nothing."""
     checks = list(_looked_over())
     if as_json:
-        found = [{"name": check.name, "ok": check.ok, "finding": check.finding} for check in checks]
+        found = [
+            {"name": check.name, "ok": check.ok, "warning": check.warns, "finding": check.finding}
+            for check in checks
+        ]
         typer.echo(orjson.dumps({"ok": all(check.ok for check in checks), "checks": found}))
     else:
         for check in checks:
-            typer.echo(f"{'ok   ' if check.ok else 'WRONG'}  {check.name}: {check.finding}")
+            verdict = "WRONG" if not check.ok else "warn " if check.warns else "ok   "
+            typer.echo(f"{verdict}  {check.name}: {check.finding}")
     if not all(check.ok for check in checks):
         raise typer.Exit(REFUSED)
 
@@ -173,6 +178,22 @@ def _data(application: Application) -> Iterator[Check]:
     yield Check("audit", whole, "ends where it was left" if whole else touched)
     yield Check("caseworkers", on_duty > 0, f"{on_duty} on duty" if on_duty else "nobody is on duty")
     yield from outbox_checks(application.office, now=application.clock.now())
+    yield from recording_checks(application.office, now=application.clock.now())
+    yield _prompts(application)
+
+
+def _prompts(application: Application) -> Check:
+    """Which Khmer prompts callers would hear in English after a tone, or out of date."""
+    with application.office.look() as uow:
+        listed = prompting.stock(uow, prompting.NEEDED)
+    by_problem: dict[str, list[str]] = {}
+    for fault in prompting.faults(listed, application.prompt_files):
+        by_problem.setdefault(fault.problem.replace("_", " "), []).append(fault.key)
+    if not by_problem:
+        return Check("prompts", ok=True, finding="every Khmer prompt is recorded")
+    told = "; ".join(f"{problem}: {', '.join(keys)}" for problem, keys in by_problem.items())
+    advice = "record them: `spean prompts list`, then `desk` or `import`; `spean prompts check` when done"
+    return Check("prompts", ok=True, finding=f"Khmer prompts {told}; {advice}", warns=True)
 
 
 def _fitting_keys(application: Application) -> Check:

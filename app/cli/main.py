@@ -17,6 +17,7 @@ from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
+from app.cli.prompts import prompts_app
 from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
@@ -35,6 +36,8 @@ app.add_typer(supervision.audit_app, name="audit")
 app.command(name="export")(supervision.export)
 app.add_typer(upkeep.keys_app, name="keys")
 app.command()(upkeep.migrate)
+app.add_typer(prompts_app, name="prompts")
+app.command()(upkeep.retain)
 triage_app.command()(corrections)
 app.add_typer(triage_app, name="triage")
 app.add_typer(words_app, name="words")

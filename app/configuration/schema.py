@@ -284,6 +284,7 @@ class ConversationFile(_Group):
 
     silence: Annotated[list[Filled], Field(min_length=1)]
     words_again: Annotated[list[Filled], Field(min_length=1)]
+    quick_exit: list[Filled] = []
     help: list[Filled] = []
     status: list[Filled] = []
     language_menu: list[Filled] = []

@@ -166,6 +166,27 @@ class IntakeStore:
             for row in self._connection.execute(asked)
         }
 
+    def points(self, ids: Iterable[UUID]) -> dict[UUID, ContactPoint]:
+        """Contact points by id."""
+        asked = select(contact_points).where(contact_points.c.id.in_(list(ids)))
+        return {
+            row.id: ContactPoint(
+                row.id,
+                Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone"))),
+                row.language,
+                row.script,
+            )
+            for row in self._connection.execute(asked)
+        }
+
+    def last_wrote_at(self, contact_point_id: UUID, since: datetime) -> datetime | None:
+        """When the person at this phone last wrote, as far as that is after then."""
+        asked = select(messages.c.received_at, messages.c.claimed_at).where(
+            messages.c.contact_point_id == contact_point_id, messages.c.received_at > since
+        )
+        wrote = [row.claimed_at or row.received_at for row in self._connection.execute(asked)]
+        return max((moment for moment in wrote if moment > since), default=None)
+
     def add_message(self, message: Message, decision: Decision, duplicate_of: UUID | None) -> None:
         """Keep an incoming text with what triage made of it."""
         self._connection.execute(insert(messages), {

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import json_field, partial_index, sealed_field, table_of
@@ -48,6 +48,7 @@ class OutboxRow(SQLModel, table=True):
     carrier_id: str | None = None
     error_code: str | None = None
     history: list[dict[str, Any]] = json_field()
+    wrote_at: datetime | None = None
 
 
 class PhoneRuleRow(SQLModel, table=True):
@@ -61,5 +62,40 @@ class PhoneRuleRow(SQLModel, table=True):
     blocked_until: datetime | None = None
 
 
+class SafeContactRow(SQLModel, table=True):
+    """What was told of how a phone may be used, in one case: by the person's own answers, or by a caseworker.
+
+    `hours` are windows as `{"begins": "20:00", "ends": "06:00", "days": [0]}`. `ended_at` is when the
+    case was closed: what it knew then counts only where no open case knows better.
+    """
+
+    __tablename__ = "safe_contact"
+    __table_args__ = (
+        UniqueConstraint("case_id", "phone_index", "source", name="safe_contact_once"),
+        Index("safe_contact_by_phone", "phone_index"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id")
+    phone_index: bytes
+    source: str
+    worker_id: UUID | None = Field(default=None, foreign_key="worker.id")
+    at: datetime
+    may_text: str
+    may_call: str
+    may_leave_voicemail: str
+    hours: list[dict[str, Any]] = json_field()
+    zone: str | None = None
+    shared: str
+    held_by_employer: str
+    code_word: bytes | None = sealed_field()
+    code_word_heard_at: datetime | None = None
+    language: str | None = None
+    after_dropped_call: str
+    valid_until: datetime | None = None
+    ended_at: datetime | None = None
+
+
 outbox = table_of(OutboxRow)
 phone_rules = table_of(PhoneRuleRow)
+safe_contacts = table_of(SafeContactRow)

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.audit.rules import Deed
+from app.calls.rules import desk as desk_rules
 from app.calls.rules import ivr
 from app.calls.rules.calls import LONGEST, Call, Ending, Kind
 from app.calls.rules.documents import Document
 from app.calls.rules.ivr import OTHER, Heard, News, Situation, Step, Turn
+from app.calls.rules.prompts import Desk
 from app.cases.rules import stages
 from app.cases.rules.facts import AnswerGiven, CallEnded, CallReceived
 from app.intake.rules.incoming import Arrival, IncomingCallReport
@@ -17,11 +19,13 @@ from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
 from app.kernel.phone import NotAPhone, Phone, Sender
 from app.kernel.urgency import Urgency
-from app.usecases import ringing
+from app.usecases import recording_desk, ringing
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
+from app.usecases.safe_contact import heed_keys
 from app.usecases.unit_of_work import UnitOfWork
 
 CHANNEL: Final = "call"
+NOT_KNOWN: Final = "unknown"  # the sender of a call of which we know nothing but what was left in it
 _HOME: Final = "KH"
 _WITHIN: Final = {
     "call_back": timedelta(hours=1),
@@ -49,10 +53,13 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
     """The call, kept before anything is said to it, and its first document. A repeat gets the same."""
     sender = Sender.read(coming.sender)
     own = sender.phone in uow.rulebook.own_numbers
-    point = _point_of(uow, sender.phone, now=now) if sender.phone and not own else None
+    desk = recording_desk.desk_for(uow, sender.phone, now=now) if sender.phone and not own else None
+    point = _point_of(uow, sender.phone, now=now) if sender.phone and not own and not desk else None
     known = uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
     if known:
         return known, document(uow, known)
+    if desk:
+        return _at_desk(uow, coming, desk, now=now)
     case = uow.cases.open_with_phone(point.id) if point else None
     call = Call(
         id=new_id(now), kind=Kind.HOTLINE, carrier=coming.carrier, account=coming.account,
@@ -70,6 +77,20 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
         tell_owner(uow, case, now=now)
     else:
         uow.audit.record(Deed("call.received", "reception", call.id))
+    return call, document(uow, call)
+
+
+def _at_desk(uow: UnitOfWork, coming: Coming, desk: Desk, *, now: datetime) -> tuple[Call, Document]:
+    """A call of a worker who comes to record prompts: no contact, no case and no task comes of it."""
+    call = Call(
+        id=new_id(now), kind=Kind.DESK, carrier=coming.carrier, account=coming.account,
+        carrier_id=coming.carrier_id, via=coming.via, began_at=now, ends_by=now + LONGEST,
+        sender_kind=Sender.read(coming.sender).kind.value, state=desk_rules.begin(Language(desk.language)),
+        worker_id=desk.worker_id,
+    )  # fmt: skip
+    if not uow.calls.add(call):
+        return begin(uow, coming, now=now)
+    uow.audit.record(Deed("call.received", "reception", call.id, {"kind": Kind.DESK.value}))
     return call, document(uow, call)
 
 
@@ -110,6 +131,8 @@ def rung(uow: UnitOfWork, call: Call, at: int, *, talked: bool, now: datetime) -
 
 def document(uow: UnitOfWork, call: Call) -> Document:
     """What the carrier is to do with the call as it stands."""
+    if call.kind is Kind.DESK:
+        return recording_desk.document(uow, call)
     if call.state.step is Step.RING and call.ringing:
         return ringing.document(uow, call)
     return ivr.document_of(call.state)
@@ -127,6 +150,8 @@ def ended(uow: UnitOfWork, carrier: str, account: str, report: IncomingCallRepor
     call = uow.calls.locked_by_carrier(carrier, account, report.carrier_id)
     if call is None:
         return False
+    if report.sender and call.sender_kind == NOT_KNOWN:
+        call = _recognised(uow, call, report, now=now)
     if report.ended_as and call.ended_at is None:
         end(uow, call, Ending(report.ended_as), seconds=report.seconds, now=now)
     return True
@@ -184,12 +209,25 @@ def message_came(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
         return call
     reasons = [_reason(call, "call.message")]
     told = _in_case(uow, replace(call, message=True, silent=False), (), reasons, now=now)
-    if call.ended_at and not left_to_do(call) and (wanted := left_to_do(told)):
+    return _learnt_late(uow, call, told, now=now)
+
+
+def nothing_said(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
+    """The call whose caller was on the line and said nothing. It may come before or after the call's end."""
+    if call.message or call.silent:
+        return call
+    return _learnt_late(uow, call, replace(call, silent=True), now=now)
+
+
+def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -> Call:
+    """The call as it is now, saved; what only now asks for a human, when it is over, becomes a task."""
+    if before.ended_at and not left_to_do(before) and (wanted := left_to_do(after)):
+        subject = None if after.case_id else after.id
         uow.records.add_task(
-            kind=wanted, case_id=told.case_id, subject_id=None, due_at=now + _WITHIN[wanted], now=now
+            kind=wanted, case_id=after.case_id, subject_id=subject, due_at=now + _WITHIN[wanted], now=now
         )
-    uow.calls.save(told)
-    return told
+    uow.calls.save(after)
+    return after
 
 
 def _learn(uow: UnitOfWork, call: Call, news: News, turn: Turn, *, now: datetime) -> Call:
@@ -212,7 +250,7 @@ def _learn(uow: UnitOfWork, call: Call, news: News, turn: Turn, *, now: datetime
         case News.LANGUAGE:
             _read_in(uow, call, now=now)
         case News.SAFE:
-            _safe_said(uow, call)
+            _safe_said(uow, call, now=now)
     return call
 
 
@@ -287,10 +325,27 @@ def _read_in(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
             uow.intake.read_in(point.id, language=call.state.language, script=script)
 
 
-def _safe_said(uow: UnitOfWork, call: Call) -> None:
-    if call.case_id and call.state.safe:
-        fact = AnswerGiven("may_call", call.state.safe, call_id=call.id)
-        uow.tell(call.case_id, [fact], actor="reception")
+def _safe_said(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
+    """Whether we may call: it counts for every later text and call to this phone."""
+    if not (call.case_id and call.state.safe):
+        return
+    fact = AnswerGiven("may_call", call.state.safe, call_id=call.id)
+    uow.tell(call.case_id, [fact], actor="reception")
+    for point in uow.intake.points([call.contact_point_id] if call.contact_point_id else []).values():
+        heed_keys(uow, point, call.case_id, call.state.safe, now=now)
+
+
+def _recognised(uow: UnitOfWork, call: Call, report: IncomingCallReport, *, now: datetime) -> Call:
+    """A call of which we had nothing but the words that were left, now with the phone that it came from."""
+    sender = Sender.read(report.sender)
+    call = replace(call, sender_kind=sender.kind.value, via=report.via)
+    if sender.phone and sender.phone not in uow.rulebook.own_numbers:
+        point = _point_of(uow, sender.phone, now=now)
+        call = replace(call, contact_point_id=point.id)
+        if call.case_id:
+            uow.cases.add_phone(call.case_id, point.id, now)
+    uow.calls.save(call)
+    return call
 
 
 def _point_of(uow: UnitOfWork, phone: Phone, *, now: datetime) -> ContactPoint:

@@ -203,6 +203,7 @@ def close(uow: UnitOfWork, command: Command, closing: CaseClosed, *, now: dateti
     if not facts:
         return case
     saved = _save(uow, replace(closed, overdue_since=None), facts, by=command.worker)
+    uow.outbox.safety.end(saved.id, now)
     clocks.stop(uow, saved, clocks.ALL, now=now)
     return saved
 
@@ -217,6 +218,7 @@ def reopen(uow: UnitOfWork, command: Command, *, reason: str, now: datetime) -> 
         return case
     reopened, facts = stages.reopen(case, reason=reason, now=now)
     saved = _save(uow, reopened, facts, by=command.worker)
+    uow.outbox.safety.end(saved.id, None)
     clocks.start(uow, saved, [ClockKind.ACCEPT, ClockKind.FIRST_CONTACT], now=now)
     if saved.owner_id != command.worker.id:
         _tell_takers(uow, saved, now=now)

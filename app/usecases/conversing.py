@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Final
 from uuid import UUID
 
 from app.audit.rules import Deed
-from app.cases.rules.facts import AnswerGiven
+from app.cases.rules.facts import AnswerGiven, ImpersonationSuspected
 from app.cases.rules.stages import UNCLASSIFIED, Case
+from app.intake.rules.code_words import is_only, says_word
 from app.intake.rules.conversation import (
     ASKED_WITH,
     Question,
@@ -24,12 +26,14 @@ from app.intake.store import ContactPoint, Conversation, Message
 from app.kernel.ids import case_code
 from app.kernel.language import Language, Script
 from app.kernel.urgency import Urgency
-from app.outbox.rules import ACKNOWLEDGE_AGAIN_AFTER, Purpose, State, Way
+from app.outbox.rules import ACKNOWLEDGE_AGAIN_AFTER, Purpose, State, Way, awaits_code_word
+from app.usecases import safe_contact
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import Words, say
 
 _LOOK_WITHIN: Final = {
     "opted_out": timedelta(hours=24),
+    "possible_impersonation": timedelta(hours=1),
     "status_asked": timedelta(hours=24),
     "unreadable_text": timedelta(hours=1),
 }
@@ -65,6 +69,14 @@ class Saying:
     aside: bool = False
 
 
+class CodeWord(Enum):
+    """What a text says of the word that was agreed on for its phone."""
+
+    NOT_NEEDED = auto()  # none was agreed on, or it was said a short while ago
+    ALONE = auto()
+    MISSING = auto()
+
+
 def is_known(case: Case | None) -> bool:
     """Whether anybody, or any text, has said what the case is about."""
     return case is not None and case.categories != (UNCLASSIFIED,)
@@ -96,11 +108,53 @@ def grant_silence(uow: UnitOfWork, came: Came, case: Case | None, *, now: dateti
     if silence is not silent:
         uow.outbox.set_rule(uow.outbox.phone_index(point.phone), opted_out_at=now if silence else None)
         uow.audit.record(Deed("phone.opted_out" if silence else "phone.opted_in", "reception", point.id))
+        if case:
+            safe_contact.tell_of(uow, case.id, point.id, ("opted_out_at",))
         last_word = Saying(("sms.opt_out_done",), Purpose.OPT_OUT)
         _say(uow, came, case, last_word if silence else Saying(("sms.opt_in_done",)), now=now)
         if case is None and silence:
             _leave_to_human(uow, "opted_out", came, None, now=now)
     return True
+
+
+def leave_quietly(uow: UnitOfWork, came: Came, case: Case | None, *, now: datetime) -> bool:
+    """Whether the text asked to end everything without a trace: nothing more is said, not even that."""
+    if came.point is None or came.wish is not Wish.QUICK_EXIT:
+        return False
+    safe_contact.leave(uow, came.point, case.id if case else None, actor="reception", now=now)
+    if case is None:
+        _leave_to_human(uow, "opted_out", came, None, now=now)
+    return True
+
+
+def hear_code_word(uow: UnitOfWork, came: Came, *, now: datetime) -> CodeWord:
+    """What the text says of the word that was agreed on for its phone, which is remembered for an hour."""
+    if came.point is None:
+        return CodeWord.NOT_NEEDED
+    body, index = came.message.body, uow.outbox.phone_index(came.point.phone)
+    words = {told.code_word for told in uow.outbox.safety.of_phone(index) if told.code_word}
+    if not words:
+        return CodeWord.NOT_NEEDED
+    said = [word for word in words if says_word(body, word)]
+    for word in said:
+        uow.outbox.safety.heard_code_word(index, word, now)
+    if any(is_only(body, word) for word in said):
+        return CodeWord.ALONE
+    awaited = awaits_code_word(uow.outbox.safety_of(came.point.phone), now)
+    return CodeWord.MISSING if awaited else CodeWord.NOT_NEEDED
+
+
+def thank(uow: UnitOfWork, came: Came, case: Case, *, now: datetime) -> None:
+    """Say that the word was heard, without saying which or why."""
+    _say(uow, came, case, Saying(("sms.thanks",), aside=True), now=now)
+
+
+def answer_stranger(uow: UnitOfWork, came: Came, case: Case, *, now: datetime) -> None:
+    """The phone has a code word, and the text did not say it: an empty answer, and a human is told."""
+    uow.tell(case.id, [ImpersonationSuspected(came.message.id)], actor="reception")
+    if not uow.records.waits_for_human(case.id, "possible_impersonation"):
+        _leave_to_human(uow, "possible_impersonation", came, case, now=now)
+    _say(uow, came, case, Saying(("sms.decoy",), Purpose.DECOY), now=now)
 
 
 def tell_status(uow: UnitOfWork, came: Came, body: str, *, now: datetime) -> Case | None:
@@ -129,6 +183,8 @@ def answer(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime
     if turn.answer:
         question, said = turn.answer
         uow.tell(case.id, [AnswerGiven(question, said, came.message.id)], actor="reception")
+        reply = safe_contact.Reply(question, said, came.message.body)
+        safe_contact.heed(uow, point, case, reply, now=now)
     legacy = looks_legacy(came.message.body)
     saying = _write_again(came) if legacy else _saying(uow, came, case, turn, now=now)
     if saying is None:
@@ -209,5 +265,6 @@ def _say(uow: UnitOfWork, came: Came, case: Case | None, saying: Saying, *, now:
         came.point.phone, saying.keys, came.point.language, Script(came.point.script),
         {"code": case.code if case else None}, saying.purpose, case_id=case.id if case else None,
         answers_id=came.message.id, same_as=Way(came.message.carrier, came.message.via),
+        wrote_at=came.message.claimed_at or came.message.received_at,
     )  # fmt: skip
     return say(uow, words, now=now)

@@ -100,7 +100,9 @@ def tell_of(
     if kept.case_id:
         fact = MessageMoved(kept.id, kept.purpose, state, kept.parts, error_code)
         uow.tell(kept.case_id, [fact], actor="outbox")
-    if state in GIVEN_UP:
+    # A caseworker thinks that their words have gone; what nobody wrote, nobody waits for.
+    lost = state is State.HELD and kept.purpose is Purpose.WORKER_TEXT
+    if state in GIVEN_UP or lost:
         uow.records.add_task(
             kind="failed_message",
             case_id=kept.case_id,

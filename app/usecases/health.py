@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.calls.rules.recordings import State
 from app.outbox.rules import Way
 from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
@@ -19,11 +20,15 @@ _STUCK: Final = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at, and what was found. Names no person."""
+    """One thing that was looked at, and what was found. Names no person.
+
+    `warns`: nothing is broken, yet somebody should see to it.
+    """
 
     name: str
     ok: bool
     finding: str
+    warns: bool = False
 
 
 def readiness(office: Office, *, now: datetime) -> list[Check]:
@@ -56,6 +61,15 @@ def outbox_checks(office: Office, *, now: datetime) -> Iterable[Check]:
         stuck = uow.outbox.in_trouble(now - _STUCK)
     told = [f"{number} wait for {carrier} after {code}" for (carrier, code), number in sorted(stuck.items())]
     yield Check("outbox", not told, "; ".join(told) if told else "nothing waits after an error")
+
+
+def recording_checks(office: Office, *, now: datetime) -> Iterable[Check]:
+    """Whether what callers left waits at a carrier that does not give it, or does not delete it."""
+    with office.look() as uow:
+        stuck = uow.recordings.in_trouble(now - _STUCK)
+    steps = {State.ANNOUNCED: "to be fetched", State.KEPT: "to be deleted at the carrier"}
+    told = [f"{number} wait {steps[state]}: {why}" for (state, why), number in sorted(stuck.items())]
+    yield Check("recordings", not told, "; ".join(told) if told else "none waits after an error")
 
 
 def _senders(ways: Iterable[Way]) -> set[str]:

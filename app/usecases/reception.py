@@ -36,7 +36,19 @@ from app.kernel.language import Language, Script
 from app.kernel.phone import Sender, SenderKind
 from app.kernel.urgency import Urgency, most_urgent
 from app.usecases import answering, recordings
-from app.usecases.conversing import Came, answer, grant_silence, is_known, talk_with, tell_status
+from app.usecases.conversing import (
+    Came,
+    CodeWord,
+    answer,
+    answer_stranger,
+    grant_silence,
+    hear_code_word,
+    is_known,
+    leave_quietly,
+    talk_with,
+    tell_status,
+    thank,
+)
 from app.usecases.deliveries import apply_carrier_report
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
 from app.usecases.unit_of_work import UnitOfWork
@@ -123,23 +135,43 @@ def take_text(uow: UnitOfWork, arrival: Waiting, text: IncomingText, *, now: dat
         # Operators, robots and ourselves: kept for whoever looks, never answered, no case.
         uow.audit.record(Deed("message.ignored", "reception", came.message.id))
         return came.message.id
-    if grant_silence(uow, came, case, now=now):
+    if not _is_settled(uow, came, case, now=now):
+        _take_up(uow, came, case, text.body, now=now)
+    return came.message.id
+
+
+def _is_settled(uow: UnitOfWork, came: Came, case: Case | None, *, now: datetime) -> bool:
+    """Whether the text was a wish for silence, or its end, or came before; nothing else happens then."""
+    if grant_silence(uow, came, case, now=now) or leave_quietly(uow, came, case, now=now):
         if case:
             _link(uow, came, case.id, now=now)
             tell_owner(uow, case, now=now)
-        return came.message.id
+        return True
     if came.duplicate_of:
         _repeated(uow, came, came.duplicate_of, now=now)
-        return came.message.id
-    if asked_of := tell_status(uow, came, text.body, now=now):
+    return came.duplicate_of is not None
+
+
+def _take_up(uow: UnitOfWork, came: Came, case: Case | None, body: str, *, now: datetime) -> None:
+    """Put the text into its case and answer it, as far as its phone is known to be in the right hands."""
+    code_word = hear_code_word(uow, came, now=now)
+    if code_word is CodeWord.ALONE and case:
+        _link(uow, came, case.id, now=now)
+        thank(uow, came, case, now=now)
+        return
+    stranger = code_word is CodeWord.MISSING
+    if not stranger and (asked_of := tell_status(uow, came, body, now=now)):
         _link(uow, came, asked_of.id, now=now)
-        return came.message.id
-    # A later piece of a story is no answer, whatever it looks like by itself.
-    talk = Talk() if came.piece else came.talk
-    turn = take_turn(text.body, came.decision, talk, uow.rulebook.keywords, known=is_known(case))
+        return
+    # A later piece of a story is no answer, whatever it looks like by itself. Who did not say the code
+    # word may be the person all the same, in a hurry: their words count, but nothing is told to them.
+    talk = Talk() if came.piece or stranger else came.talk
+    turn = take_turn(body, came.decision, talk, uow.rulebook.keywords, known=is_known(case))
     case = _heard(uow, came, case, turn, now=now) if case else _opened(uow, came, turn, now=now)
-    answer(uow, came, case, turn, now=now)
-    return came.message.id
+    if stranger:
+        answer_stranger(uow, came, case, now=now)
+    else:
+        answer(uow, came, case, turn, now=now)
 
 
 def _read(

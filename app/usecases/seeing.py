@@ -222,7 +222,7 @@ def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dic
 
 
 def _ids(items: list[TimelineItem], key: str) -> set[UUID]:
-    return {UUID(item.details[key]) for item in items if key in item.details}
+    return {UUID(item.details[key]) for item in items if item.details.get(key)}
 
 
 def _both_values(item: TimelineItem) -> dict[str, Any]:

@@ -1,19 +1,24 @@
 """Sending what the outbox holds: lease, hand over to a carrier, write down what it said."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from app.outbox.rules import (
     BLOCKED,
+    OUTSIDE_HOURS,
     GiveUp,
     Hold,
     NotKnown,
+    PhoneRule,
     Sending,
     State,
     Taken,
     Text,
     TryLater,
     moves_up,
+    next_time_to_text,
     phone_refuses,
+    text_safe_until,
     wait_before,
 )
 from app.outbox.store import Kept
@@ -34,7 +39,7 @@ def lease(uow: UnitOfWork, carrier: str, *, now: datetime, limit: int) -> list[T
     """
     texts = uow.outbox.claim_due(carrier, now, limit)
     uow.rulebook.passed("outbox.claimed")
-    return [text for text in texts if not _held_back(uow, text, now=now)]
+    return _allowed(uow, texts, now=now)
 
 
 def record(uow: UnitOfWork, text: Text, sending: Sending, *, now: datetime) -> None:
@@ -53,7 +58,7 @@ def offer(uow: UnitOfWork, gateway: str, *, now: datetime, limit: int) -> list[T
     """What a gateway phone should send; the same texts are offered again until it reports of them."""
     uow.heartbeats.beat(gateway_heartbeat(gateway), now)
     texts = uow.outbox.offer("cht", gateway, now, limit)
-    return [text for text in texts if not _held_back(uow, text, now=now)]
+    return _allowed(uow, texts, now=now)
 
 
 def _taken(uow: UnitOfWork, kept: Kept, taken: Taken, *, now: datetime) -> None:
@@ -89,17 +94,35 @@ def _not_taken(
             give_up(uow, kept, final, now=now)
 
 
-def _held_back(uow: UnitOfWork, text: Text, *, now: datetime) -> bool:
-    """Whether the phone said, after the text was queued, that it takes none; the text is then held."""
-    rule = uow.outbox.rule_for(text.to)
-    refused = phone_refuses(rule, text.purpose, now)
+def _allowed(uow: UnitOfWork, texts: list[Text], *, now: datetime) -> list[Text]:
+    """Those of the texts that may go now, each valid for no longer than its phone's agreed hours."""
+    allowed: list[Text] = []
+    for text in texts:
+        rule = uow.outbox.rule_for(text.to)
+        if _held_back(uow, text, rule, now=now):
+            continue
+        until = text_safe_until(rule.safety, now, wrote_at=text.wrote_at) if not text.to_worker else None
+        allowed.append(replace(text, valid_for=min(text.valid_for, until - now)) if until else text)
+    return allowed
+
+
+def _held_back(uow: UnitOfWork, text: Text, rule: PhoneRule, *, now: datetime) -> bool:
+    """Whether the phone takes no texts now, whatever was true when this one was queued. It then waits
+    for the next time at which it may go, or is held for good.
+    """
+    refused = phone_refuses(rule, text.reach, now)
     kept = uow.outbox.locked(text.id) if refused else None
     if refused is None or kept is None:
         return False
+    due_at = None
     if refused == BLOCKED:
+        due_at = rule.blocked_until
+    elif refused == OUTSIDE_HOURS:
+        due_at = next_time_to_text(rule.safety, now, wrote_at=text.wrote_at)
+    if due_at:
         waiting = State.SENDING if text.may_have_gone else State.QUEUED
-        uow.outbox.move(kept, waiting, now, error_code=refused, due_at=rule.blocked_until)
-    else:
-        uow.outbox.move(kept, State.HELD, now, error_code=refused)
-        tell_of(uow, kept, State.HELD, now=now, error_code=refused)
+        uow.outbox.move(kept, waiting, now, error_code=refused, due_at=due_at)
+        return True
+    uow.outbox.move(kept, State.HELD, now, error_code=refused)
+    tell_of(uow, kept, State.HELD, now=now, error_code=refused)
     return True

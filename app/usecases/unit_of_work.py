@@ -11,6 +11,7 @@ from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.calls.store.calls import CallStore
 from app.calls.store.prompts import PromptStore
+from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
 from app.cases.store.attachments import AttachmentStore
 from app.cases.store.cases import CaseStore
@@ -56,6 +57,7 @@ class UnitOfWork:
         self.intake = IntakeStore(connection, vault, self.touched)
         self.outbox = OutboxStore(connection, vault, self.touched)
         self.prompts = PromptStore(connection)
+        self.recordings = RecordingStore(connection, vault)
         self.records = RecordStore(connection, vault, self.touched)
         self.scope = ScopeStore(connection)
         self.timeline = TimelineStore(connection, vault)

@@ -14,14 +14,17 @@ from app.kernel.language import Language, Script
 from app.kernel.phone import Phone
 from app.outbox.rules import (
     AUTOMATIC_AN_HOUR,
+    OUTSIDE_HOURS,
     STAFF,
     Asked,
     Purpose,
+    Reach,
     State,
     Way,
     choose_way,
     expires_at,
     held_because,
+    next_time_to_text,
 )
 from app.outbox.store import Queued
 from app.usecases.unit_of_work import UnitOfWork
@@ -33,7 +36,11 @@ _GATEWAY_SILENT_AFTER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What to say, why, and to which phone. `keys` are joined with a line break."""
+    """What to say, why, and to which phone. `keys` are joined with a line break.
+
+    `text` is what a caseworker wrote, in place of keys. `wrote_at` is when the person wrote what this
+    answers; `good_until` is when the words stop being true, where it is another time than usual.
+    """
 
     to: Phone
     keys: tuple[str, ...]
@@ -45,12 +52,22 @@ class Words:
     worker_id: UUID | None = None
     answers_id: UUID | None = None
     same_as: Way | None = None
+    wrote_at: datetime | None = None
+    text: str | None = None
+    good_until: datetime | None = None
+    id: UUID | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """Whom the words are for."""
+        return Reach(self.purpose, self.worker_id is not None, self.wrote_at)
 
 
 def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
-    """Queue the words, or keep them as held when the gate says no. None where no way leads there.
+    """Queue the words, for now or for the next safe hour, or keep them as held when the gate says no.
 
-    Raises nothing for what a gate may say: whether a text goes never decides what happens to a case.
+    None where no way leads there. Raises nothing for what a gate may say: whether a text goes never
+    decides what happens to a case.
     """
     lately = uow.outbox.automatic_since(words.to, now - _HOUR)
     if words.worker_id and lately == AUTOMATIC_AN_HOUR - 1:
@@ -59,35 +76,54 @@ def say(uow: UnitOfWork, words: Words, *, now: datetime) -> State | None:
     way = choose_way(_ways(uow, now), country=words.to.country, same_as=words.same_as)
     if way is None:
         return None
-    body = "\n".join(
-        uow.rulebook.catalogues.fill(key, words.language, words.values, script=words.script)
-        for key in words.keys
-    )
-    asked = Asked(
-        words.to, words.purpose, automatic=True, automatic_last_hour=lately,
+    rule = uow.outbox.rule_for(words.to)
+    if rule.safety.language and words.purpose not in STAFF:
+        words = replace(words, language=rule.safety.language)
+    body = _body(uow, words)
+    held = held_because(_asked(uow, words, body, lately, now=now), rule, now)
+    if held in {None, OUTSIDE_HOURS} and words.purpose not in STAFF and uow.rulebook.unsafe_words.lint(body):
+        # Somebody edited the catalogue or the list since the last `spean words check`.
+        held = UNSAFE_WORDS
+    later = next_time_to_text(rule.safety, now, wrote_at=words.wrote_at) if held == OUTSIDE_HOURS else None
+    text = Queued(
+        id=words.id or new_id(now), purpose=words.purpose, to=words.to, way=way, body=body,
+        language=str(words.language), parts=parts(body), automatic=words.text is None,
+        expires_at=words.good_until or expires_at(words.purpose, now), case_id=words.case_id,
+        worker_id=words.worker_id, answers_id=words.answers_id, held_because=held, wrote_at=words.wrote_at,
+        due_at=later,
+    )  # fmt: skip
+    _keep(uow, text, now=now)
+    return text.state
+
+
+def _keep(uow: UnitOfWork, text: Queued, *, now: datetime) -> None:
+    """Put the text into the outbox and into its case's timeline. Nothing else in the program does so."""
+    uow.outbox.add(text, now)
+    if text.held_because == UNSAFE_WORDS:
+        uow.records.add_task(
+            kind="failed_message", case_id=text.case_id, subject_id=text.id, due_at=now + _HOUR, now=now
+        )
+    if text.case_id:
+        moved = MessageMoved(text.id, text.purpose, text.state, text.parts, text.held_because)
+        uow.tell(text.case_id, [moved], actor="outbox")
+
+
+def _asked(uow: UnitOfWork, words: Words, body: str, lately: int, *, now: datetime) -> Asked:
+    """The wish to say these words, as the gate looks at it."""
+    return Asked(
+        words.to, words.reach, automatic=words.text is None, automatic_last_hour=lately,
         own_number=words.to in uow.rulebook.own_numbers,
         repeats=lately >= AUTOMATIC_AN_HOUR and uow.outbox.only_said_since(words.to, body, now - _HOUR),
     )  # fmt: skip
-    held = held_because(asked, uow.outbox.rule_for(words.to), now)
-    if not held and words.purpose not in STAFF and uow.rulebook.unsafe_words.lint(body):
-        # Somebody edited the catalogue or the list since the last `spean words check`.
-        held = UNSAFE_WORDS
-    text = Queued(
-        id=new_id(now), purpose=words.purpose, to=words.to, way=way, body=body, language=str(words.language),
-        parts=parts(body), automatic=True, expires_at=expires_at(words.purpose, now), case_id=words.case_id,
-        worker_id=words.worker_id, answers_id=words.answers_id, held_because=held,
-    )  # fmt: skip
-    uow.outbox.add(text, now)
-    if held == UNSAFE_WORDS:
-        uow.records.add_task(
-            kind="failed_message", case_id=words.case_id, subject_id=text.id, due_at=now + _HOUR, now=now
-        )
-    state = State.HELD if held else State.QUEUED
-    if words.case_id:
-        uow.tell(
-            words.case_id, [MessageMoved(text.id, words.purpose, state, text.parts, held)], actor="outbox"
-        )
-    return state
+
+
+def _body(uow: UnitOfWork, words: Words) -> str:
+    if words.text is not None:
+        return words.text
+    return "\n".join(
+        uow.rulebook.catalogues.fill(key, words.language, words.values, script=words.script)
+        for key in words.keys
+    )
 
 
 def alert(  # noqa: PLR0913 - to whom, of what, in which words, why and when: none follows from another

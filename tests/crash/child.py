@@ -128,6 +128,7 @@ def _steps(application: Application) -> dict[str, Callable[[datetime], bool]]:
         "reception": Reception(office).step,
         "timers": Timers(office).step,
         "expiry": Expiry(office).step,
+        "recordings": application.recordings.step,
     }
     for carrier in application.carriers:
         steps[f"outbox-{carrier.name}"] = Outbox(office, carrier, clock).step

@@ -262,7 +262,8 @@ def test_five_hundred_waiting_texts_are_with_the_phone_after_few_polls(
     with here.office.work(now) as uow:
         uow.heartbeats.beat("gateway:demo-th", now)
         for n in range(500):
-            words = Words(Phone(f"+6681230{n:04}"), ("sms.thanks",), "km", None, {}, Purpose.ANSWER)
+            somebody = Phone(f"+6681230{n:04}")
+            words = Words(somebody, ("sms.thanks",), "km", None, {}, Purpose.ANSWER, wrote_at=now)
             say(uow, words, now=now)
     phone = a_phone(here, Habits(reports_unsent=reports_unsent))
     polls = 0

@@ -104,6 +104,14 @@ def test_who_must_not_be_called_is_contacted_otherwise(hotline: Hotline) -> None
     assert [kind for kind, _ in hotline.tasks()] == ["contact_otherwise"]
 
 
+def test_what_a_caller_says_of_being_called_holds_for_the_phone(hotline: Hotline) -> None:
+    worker = hotline.on_duty(WORKER)
+    case = hotline.case_of(hotline.call("1", "2", "3", SILENCE, MESSAGE))
+    phones = hotline.here.ask(worker, "GET", f"/v1/cases/{case.id}/phones").json()["items"]
+    assert [(p["safety"]["may_call"], p["safety"]["may_text"]) for p in phones] == [("no", "yes")]
+    assert "safety.changed" in hotline.here.kinds(case.id)
+
+
 def test_a_caller_who_wants_no_recording_is_not_recorded(hotline: Hotline) -> None:
     heard = hotline.call("1", "2", "1", "2")
     assert heard.recordings == []

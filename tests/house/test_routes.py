@@ -22,9 +22,11 @@ CARRIER_DOORS = {
     ("POST", "/twilio/voice/next/{at:int}"),
     ("POST", "/twilio/voice/screen/{call_id:uuid}"),
     ("POST", "/twilio/voice/screened/{call_id:uuid}"),
+    ("POST", "/twilio/voice/desk/{at:int}"),
     ("POST", "/twilio/voice/goodbye"),
     ("POST", "/twilio/voice/status"),
     ("POST", "/twilio/recording"),
+    ("GET", "/prompts/{address}"),
     ("GET", "/gateways/cht/{gateway}"),
     ("POST", "/gateways/cht/{gateway}"),
 }

@@ -12,11 +12,13 @@ from app.kernel.phone import Phone
 from app.outbox.rules import (
     AUTOMATIC_AN_HOUR,
     GIVEN_UP,
+    IN_HAND,
     STAFF,
     WAITING,
     Asked,
     PhoneRule,
     Purpose,
+    Reach,
     State,
     Way,
     choose_way,
@@ -28,7 +30,8 @@ from app.outbox.rules import (
 )
 
 NOW = datetime(2026, 6, 8, 3, 0, tzinfo=UTC)
-ASKED = Asked(Phone("+66812345678"), Purpose.ANSWER, automatic=True, automatic_last_hour=0)
+REPLY = Reach(Purpose.ANSWER, wrote_at=NOW)
+ASKED = Asked(Phone("+66812345678"), REPLY, automatic=True, automatic_last_hour=0)
 STATES = st.sampled_from(list(State))
 TWILIO, OTHER = Way("twilio", "+12025550123"), Way("twilio", "+12025550124")
 THAI, KHMER = Way("cht", "th", "TH"), Way("cht", "kh", "KH")
@@ -68,7 +71,7 @@ def test_every_state_is_reached_from_one_that_waits() -> None:
 # Whether it may go ------------------------------------------------------------------------------------
 
 
-def test_a_phone_of_which_nothing_is_known_may_be_written_to() -> None:
+def test_a_phone_of_which_nothing_is_known_may_be_answered() -> None:
     assert held_because(ASKED, PhoneRule(), NOW) is None
 
 
@@ -93,13 +96,13 @@ def test_the_gate_says_no_with_a_reason(asked: Asked, rule: PhoneRule, reason: s
 
 @given(st.integers(AUTOMATIC_AN_HOUR, 1_000), st.sampled_from(list(Purpose)))
 def test_no_purpose_is_worth_a_sixth_automatic_text(lately: int, purpose: Purpose) -> None:
-    asked = replace(ASKED, automatic_last_hour=lately, purpose=purpose)
+    asked = replace(ASKED, automatic_last_hour=lately, reach=replace(REPLY, purpose=purpose))
     assert held_because(asked, PhoneRule(), NOW) == "hourly_limit"
     assert held_because(replace(asked, repeats=True), PhoneRule(), NOW) == "duplicate"
 
 
 def test_the_one_confirmation_of_silence_may_go_to_a_phone_that_asked_for_it() -> None:
-    asked = replace(ASKED, purpose=Purpose.OPT_OUT)
+    asked = replace(ASKED, reach=replace(REPLY, purpose=Purpose.OPT_OUT))
     assert held_because(asked, PhoneRule(opted_out_at=NOW), NOW) is None
     assert held_because(asked, PhoneRule(opted_out_at=NOW, cannot_text_since=NOW), NOW) == "cannot_text"
 
@@ -112,8 +115,9 @@ _RULES = st.builds(PhoneRule, _MOMENTS, _MOMENTS, _MOMENTS)
 def test_what_a_phone_refuses_the_gate_refuses_for_the_same_reason(
     rule: PhoneRule, purpose: Purpose, lately: int
 ) -> None:
-    asked = replace(ASKED, purpose=purpose, automatic_last_hour=lately)
-    assert held_because(asked, rule, NOW) == phone_refuses(rule, purpose, NOW)
+    reach = replace(REPLY, purpose=purpose)
+    asked = replace(ASKED, reach=reach, automatic_last_hour=lately)
+    assert held_because(asked, rule, NOW) == phone_refuses(rule, reach, NOW)
 
 
 # Which way --------------------------------------------------------------------------------------------
@@ -185,6 +189,7 @@ def test_a_wait_is_never_shorter_than_the_carrier_asked_for(attempt: int, least:
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_every_purpose_has_a_time_after_which_its_words_are_not_true(purpose: Purpose) -> None:
     lives = expires_at(purpose, NOW) - NOW
-    assert timedelta(hours=1) <= lives <= timedelta(hours=24)
+    least = IN_HAND if purpose is Purpose.DECOY else timedelta(hours=1)
+    assert least <= lives <= timedelta(hours=24)
     if purpose in STAFF:
         assert lives == timedelta(hours=4)

@@ -51,11 +51,13 @@ class Gather:
 class Record:
     """Record what the caller says after a beep, until they are silent, press `#` or hang up.
 
-    A carrier does not tell of an empty recording but goes on with the next verb.
+    A carrier does not tell of an empty recording but goes on with the next verb. `told`: it tells
+    of the recording once more beside the call, as of whatever a caller left.
     """
 
     longest: timedelta = timedelta(minutes=2)
     silence: timedelta = timedelta(seconds=5)
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,13 @@ class Step(StrEnum):
     DONE = "done"
     NOT_RECORDED = "not_recorded"
     GONE = "gone"  # ended by us without a word
+    # At the recording desk: see desk.py.
+    DESK_PIN = "desk_pin"
+    DESK_FIRST = "desk_first"
+    DESK_RECORD = "desk_record"
+    DESK_LISTEN = "desk_listen"
+    DESK_DONE = "desk_done"
+    DESK_LONG = "desk_long"
 
 
 class Safe(StrEnum):

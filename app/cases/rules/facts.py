@@ -298,6 +298,33 @@ class RecordingKept(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class SafetyChanged(Fact):
+    """Something else is known of how a phone may be used: the names of what changed, and who said so."""
+
+    kind = "safety.changed"
+    phone_id: UUID
+    fields: tuple[str, ...]
+    said_by: str  # caseworker | person
+
+
+@dataclass(frozen=True, slots=True)
+class ImpersonationSuspected(Fact):
+    """A text came from a phone with a code word, and did not say it."""
+
+    kind = "impersonation.suspected"
+    message_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CallDropped(Fact):
+    """A call broke off. `call_again_at` is when it is dialled again, only where the person wants that."""
+
+    kind = "call.dropped"
+    call_id: UUID
+    call_again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MessageMoved(Fact):
     """A text of ours reached another state: queued, sent, delivered, failed, expired, held back."""
 

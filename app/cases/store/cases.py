@@ -176,6 +176,14 @@ class CaseStore:
             "case_id": case_id, "contact_point_id": contact_point_id, "person_id": person_id, "added_at": now,
         })  # fmt: skip
 
+    def phones_of(self, case_id: UUID) -> list[tuple[UUID, UUID | None, datetime]]:
+        """The contact points of a case, oldest first: id, whose it is where that is known, and since when."""
+        asked = select(case_phones).where(case_phones.c.case_id == case_id)
+        found = self._connection.execute(
+            asked.order_by(case_phones.c.added_at, case_phones.c.contact_point_id)
+        )
+        return [(row.contact_point_id, row.person_id, row.added_at) for row in found]
+
     def add_helpers(self, rows: Iterable[tuple[UUID, UUID, str]], now: datetime) -> None:
         """Add workers (case, worker, role) to cases; whoever is there already stays as they are."""
         for case_id, worker_id, role in rows:

@@ -208,6 +208,13 @@ class RecordStore:
         if self._connection.execute(waiting).first() is None:
             self.add_task(kind=kind, case_id=None, subject_id=subject_id, due_at=due_at, now=now)
 
+    def waits_for_human(self, case_id: UUID, kind: str) -> bool:
+        """Whether somebody has a task of this kind to do in this case."""
+        waiting = select(tasks.c.id).where(
+            tasks.c.case_id == case_id, tasks.c.kind == kind, tasks.c.done_at.is_(None)
+        )
+        return self._connection.execute(waiting.limit(1)).first() is not None
+
     def open_tasks(self, sight: Sight, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Task]:
         """What waits for a human, the most pressing first. Tasks of no case are the coordinators'."""
         asked = select(tasks).where(tasks.c.done_at.is_(None), _for_eyes(sight))

@@ -116,7 +116,10 @@ def _call(fields: Mapping[str, str]) -> IncomingCallReport:
     status = fields.get("CallStatus", "")
     machine = fields.get("AnsweredBy", "").startswith(("machine", "fax"))
     ended = status if status in _CALL_ENDS else None
-    return IncomingCallReport(fields["CallSid"], ended, seconds_of(fields.get("CallDuration")), machine)
+    seconds = seconds_of(fields.get("CallDuration"))
+    return IncomingCallReport(
+        fields["CallSid"], ended, seconds, machine, sender=fields.get("From", ""), via=fields.get("To", "")
+    )
 
 
 def _recording(fields: Mapping[str, str]) -> IncomingRecording:
@@ -127,6 +130,19 @@ def _recording(fields: Mapping[str, str]) -> IncomingRecording:
     return IncomingRecording(
         fields["RecordingSid"], fields.get("CallSid", ""), seconds, finished=status != "in-progress"
     )
+
+
+def left_in(fields: Mapping[str, str]) -> IncomingRecording | None:
+    """What the action of a Record says was left; None where it says nothing of a recording.
+
+    Somleng gives its address alone, of which the last step is the id. No other part of an address
+    that somebody gave us is ever used.
+    """
+    sid = fields.get("RecordingSid") or fields.get("RecordingUrl", "").rpartition("/")[2]
+    if not sid:
+        return None
+    seconds = seconds_of(fields.get("RecordingDuration"))
+    return IncomingRecording(sid, fields.get("CallSid", ""), seconds, finished=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -45,10 +45,11 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """How prompts sound in one call: recorded where they are, else said in English after a tone.
+    """How prompts sound in one call: recorded where they are, else said in English.
 
     No carrier speaks Khmer, so a Khmer prompt that nobody has recorded is a distinct tone and the
-    English words. `recorded` gives the address of each recorded prompt, `english` the words.
+    English words; an English one is the words alone, and `tone` None. `recorded` gives the address of
+    each recorded prompt, `english` the words.
     """
 
     recorded: Mapping[str, str]
@@ -66,13 +67,7 @@ def twiml(document: Document, addresses: Addresses, voices: Voices) -> str:
             case Gather():
                 _gather(written, verb, addresses, voices)
             case Record():
-                written.record(
-                    action=addresses.next, method=_POST, max_length=int(verb.longest.total_seconds()),
-                    timeout=int(verb.silence.total_seconds()), finish_on_key="#", play_beep=True,
-                    recording_status_callback=addresses.recording,
-                    recording_status_callback_method=_POST,
-                    recording_status_callback_event="completed absent",
-                )  # fmt: skip
+                _record(written, verb, addresses)
             case Dial():
                 _dial(written, verb, addresses)
             case Goto():
@@ -100,6 +95,18 @@ def _gather(written: VoiceResponse, verb: Gather, addresses: Addresses, voices: 
     )  # fmt: skip
     for sound in verb.sounds:
         _sound(gather, sound, addresses, voices)
+
+
+def _record(written: VoiceResponse, verb: Record, addresses: Addresses) -> None:
+    told = {
+        "recording_status_callback": addresses.recording, "recording_status_callback_method": _POST,
+        "recording_status_callback_event": "completed absent",
+    }  # fmt: skip
+    written.record(
+        action=addresses.next, method=_POST, max_length=int(verb.longest.total_seconds()),
+        timeout=int(verb.silence.total_seconds()), finish_on_key="#", play_beep=True,
+        **(told if verb.told else {}),
+    )  # fmt: skip
 
 
 def _sound(where: VoiceResponse | GatherVerb, sound: Sound, addresses: Addresses, voices: Voices) -> None:

@@ -11,16 +11,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.calls.rules.calls import Call
+from app.calls.rules.calls import Call, Kind
 from app.calls.rules.documents import Document, Hangup, Record, Spell
 from app.calls.rules.ivr import Heard
 from app.channels.twilio.door import CARRIER, Verified, verify
-from app.channels.twilio.reading import seconds_of
+from app.channels.twilio.reading import left_in, seconds_of
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.twiml import MEDIA_TYPE, Addresses, Voices, prompts_of, twiml
 from app.intake.rules.incoming import kept_id
 from app.kernel.clock import Clock
-from app.usecases import answering, ringing
+from app.kernel.language import Language
+from app.usecases import answering, prompting, recordings, ringing
 from app.usecases.answering import Coming
 from app.usecases.unit_of_work import Office, UnitOfWork
 
@@ -66,32 +67,46 @@ class VoiceDoor:
 
     async def goodbye(self, request: Request) -> Response:
         """`POST /twilio/voice/goodbye`: after a message that was left while we were out of order."""
-        came = await verify(request, self.check)
-        return came if isinstance(came, Response) else _reply(self._hang_up())
+        return await self._answer(request, self._goodbye, otherwise=self._hang_up)
 
-    async def _answer(self, request: Request, step: Callable[[UnitOfWork, Verified], str]) -> Response:
+    async def _answer(
+        self,
+        request: Request,
+        step: Callable[[UnitOfWork, Verified], str],
+        *,
+        otherwise: Callable[[], str] | None = None,
+    ) -> Response:
+        return await self.answer(request, lambda came: self._written(step, came), otherwise)
+
+    async def answer(
+        self,
+        request: Request,
+        written: Callable[[Verified], str],
+        otherwise: Callable[[], str] | None = None,
+    ) -> Response:
+        """The document that is written for a request, in a thread; `otherwise` where that fails."""
         came = await verify(request, self.check)
         if isinstance(came, Response):
             return came
         try:
-            written = await run_in_threadpool(self._written, step, came)
+            document = await run_in_threadpool(written, came)
         except Exception as problem:  # noqa: BLE001 - whatever is broken, a person is on the line
             _DOCUMENTS.labels("out_of_order").inc()
             _LOG.error("no_document", error=type(problem).__name__)
-            return _reply(self._out_of_order())
+            return _reply((otherwise or self._out_of_order)())
         _DOCUMENTS.labels("given").inc()
-        return _reply(written)
+        return _reply(document)
 
     def _written(self, step: Callable[[UnitOfWork, Verified], str], came: Verified) -> str:
         with self.office.work(self.clock.now()) as uow:
             return step(uow, came)
 
     def _begin(self, uow: UnitOfWork, came: Verified) -> str:
-        call, document = answering.begin(uow, _coming(came), now=self.clock.now())
-        return self._twiml(uow, call, document)
+        call, document = answering.begin(uow, coming_of(came), now=self.clock.now())
+        return self.twiml(uow, call, document)
 
     def _next(self, uow: UnitOfWork, came: Verified, at: int) -> str:
-        now, coming = self.clock.now(), _coming(came)
+        now, coming = self.clock.now(), coming_of(came)
         call = answering.call_of(uow, coming)
         if call is None:
             # The first request of this call was answered while we were out of order.
@@ -99,34 +114,46 @@ class VoiceDoor:
         if status := came.fields.get("DialCallStatus"):
             call, document = answering.rung(uow, call, at, talked=status in _PICKED_UP, now=now)
         else:
+            if left := left_in(came.fields):
+                call = recordings.left(uow, call, left, now=now)
             call, document = answering.go_on(uow, call, at, _heard(came), now=now)
-        return self._twiml(uow, call, document)
+        return self.twiml(uow, call, document)
+
+    def _goodbye(self, uow: UnitOfWork, came: Verified) -> str:
+        """We may be back by now: then who called, and what they left, is known as of any other call."""
+        if left := left_in(came.fields):
+            now, coming = self.clock.now(), coming_of(came)
+            call, _ = answering.begin(uow, coming, now=now)
+            recordings.left(uow, call, left, now=now)
+        return self._hang_up()
 
     def _screen(self, uow: UnitOfWork, call_id: UUID) -> str:
         call = ringing.call_rung(uow, call_id)
         if call is None:
             return self._hang_up()
-        return self._twiml(uow, call, ringing.SCREEN, next_path=f"screened/{call_id}")
+        return self.twiml(uow, call, ringing.SCREEN, next_path=f"screened/{call_id}")
 
     def _screened(self, uow: UnitOfWork, came: Verified, call_id: UUID) -> str:
         call = ringing.call_rung(uow, call_id)
         if call is None:
             return self._hang_up()
-        return self._twiml(
-            uow, call, ringing.take(uow, call, came.fields.get("Digits"), now=self.clock.now())
-        )
+        return self.twiml(uow, call, ringing.take(uow, call, came.fields.get("Digits"), now=self.clock.now()))
 
     def _hang_up(self) -> str:
         return twiml((Hangup(),), self._addresses(""), _MUTE)
 
-    def _twiml(self, uow: UnitOfWork, call: Call, document: Document, *, next_path: str | None = None) -> str:
-        language = call.state.language
+    def twiml(self, uow: UnitOfWork, call: Call, document: Document, *, next_path: str | None = None) -> str:
+        """The document as TwiML, with what is recorded in the language of the call."""
+        language, at_desk = call.state.language, call.kind is Kind.DESK
+        # At the desk a tone means: speak now.
+        tone = self.tone if language is Language.KM and not at_desk else None
         voices = Voices(
-            uow.prompts.addresses(prompts_of(document), language),
-            lambda key: uow.rulebook.catalogues.text(key, "en"),
-            self.tone,
+            prompting.recorded(uow, prompts_of(document), language),
+            lambda key: uow.rulebook.catalogues.text(key, Language.EN),
+            tone,
         )
-        return twiml(document, self._addresses(next_path or f"next/{call.state.documents}", call.id), voices)
+        onward = next_path or f"{'desk' if at_desk else 'next'}/{call.state.documents}"
+        return twiml(document, self._addresses(onward, call.id), voices)
 
     def _addresses(self, next_path: str, call_id: UUID | None = None) -> Addresses:
         voice = f"{self.base_url}/twilio/voice"
@@ -144,7 +171,8 @@ class VoiceDoor:
 _MUTE: Final = Voices({}, lambda key: key, None)
 
 
-def _coming(came: Verified) -> Coming:
+def coming_of(came: Verified) -> Coming:
+    """The call that a request speaks of."""
     fields = came.fields
     account = kept_id(fields["AccountSid"]) if fields.get("AccountSid") else ""
     sid = kept_id(fields.get("CallSid", ""))

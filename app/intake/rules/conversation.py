@@ -51,6 +51,8 @@ MENU: Final = {
 _MENU_LAST: Final = 6
 _LANGUAGES: Final = {1: Language.KM, 2: Language.EN}
 _YES, _NO = "1", "2"
+# The key that ends a call at once and for good, as the words of quick exit end texts.
+QUICK_EXIT_KEY: Final = "*"
 _WITH_CODE: Final = re.compile(r"(?P<word>[^0-9]+?)[\s:.#-]*(?P<code>[0-9][0-9\s-]*)")
 
 
@@ -59,6 +61,7 @@ class Wish(StrEnum):
 
     SILENCE = auto()
     WORDS_AGAIN = auto()
+    QUICK_EXIT = auto()  # somebody else may be looking: end it, and say nothing
     HELP = auto()
     STATUS = auto()
     LANGUAGE_MENU = auto()

@@ -63,6 +63,8 @@ class IncomingCallReport:
     ended_as: str | None
     seconds: int
     machine: bool = False
+    sender: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)

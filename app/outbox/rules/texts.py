@@ -1,13 +1,22 @@
 """When a text may go to a phone, how often, by which way, and what its state may become."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
 from app.kernel.phone import Phone
+from app.outbox.rules.safety import (
+    CODE_WORD_AWAITED,
+    NOTHING_KNOWN,
+    OPTED_OUT,
+    OUTSIDE_HOURS,
+    SafeContact,
+    awaits_code_word,
+    text_refused_because,
+)
 
 
 class State(StrEnum):
@@ -53,6 +62,8 @@ class Purpose(StrEnum):
     QUESTION = "question"
     ANSWER = "answer"
     OPT_OUT = "opt_out"
+    DECOY = "decoy"  # to whoever holds a phone and did not say its code word
+    WORKER_TEXT = "worker_text"  # what a caseworker wrote to a person
     STAFF_ALERT = "staff_alert"
     STAFF_ESCALATION = "staff_escalation"
 
@@ -62,11 +73,15 @@ _TIME_TO_LIVE: Final[Mapping[Purpose, timedelta]] = {
     Purpose.QUESTION: timedelta(hours=6),
     Purpose.ANSWER: timedelta(hours=6),
     Purpose.OPT_OUT: timedelta(hours=24),
+    Purpose.DECOY: timedelta(minutes=10),
+    Purpose.WORKER_TEXT: timedelta(hours=24),
     # A later rung tells people anew, so an old alert only confuses.
     Purpose.STAFF_ALERT: timedelta(hours=4),
     Purpose.STAFF_ESCALATION: timedelta(hours=4),
 }
 STAFF: Final = frozenset({Purpose.STAFF_ALERT, Purpose.STAFF_ESCALATION})
+# These say nothing of a case, so they need no code word.
+_EMPTY_WORDS: Final = frozenset({Purpose.OPT_OUT, Purpose.DECOY})
 
 
 def expires_at(purpose: Purpose, now: datetime) -> datetime:
@@ -85,6 +100,18 @@ class PhoneRule:
     opted_out_at: datetime | None = None
     cannot_text_since: datetime | None = None
     blocked_until: datetime | None = None
+    safety: SafeContact = NOTHING_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whom a text is for, as far as the gate asks: why it is sent, to a worker or a person, and when
+    the person wrote what it answers, where it answers something.
+    """
+
+    purpose: Purpose
+    to_worker: bool = False
+    wrote_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +119,7 @@ class Asked:
     """A wish to send, as the gate looks at it."""
 
     phone: Phone
-    purpose: Purpose
+    reach: Reach
     automatic: bool
     automatic_last_hour: int
     own_number: bool = False
@@ -100,32 +127,46 @@ class Asked:
 
 
 def held_because(asked: Asked, rule: PhoneRule, now: datetime) -> str | None:
-    """Why the text must not go, as a stable code; None when it may."""
+    """Why the text must not go now, as a stable code; None when it may."""
     if asked.own_number:
         return "own_number"
     if asked.phone.costs_extra:
         return "premium_number"
-    if refused := phone_refuses(rule, asked.purpose, now):
+    refused = phone_refuses(rule, asked.reach, now)
+    if refused not in {None, OUTSIDE_HOURS}:
         return refused
     if asked.automatic and asked.automatic_last_hour >= AUTOMATIC_AN_HOUR:
         return "duplicate" if asked.repeats else "hourly_limit"
-    return None
+    return refused  # what must not go at all must not wait for a better hour either
 
 
 BLOCKED: Final = "blocked"
 
 
-def phone_refuses(rule: PhoneRule, purpose: Purpose, now: datetime) -> str | None:
+def phone_refuses(rule: PhoneRule, reach: Reach, now: datetime) -> str | None:
     """Why this phone takes no text now, as a stable code. Asked again before each sending: the phone
     may have said so after the text was queued.
+
+    A worker's phone is written to at any hour, for that is what it is there for.
     """
-    last_word = purpose is Purpose.OPT_OUT  # the one confirmation that somebody asked for silence
     if rule.cannot_text_since is not None:
         return "cannot_text"
+    last_word = reach.purpose is Purpose.OPT_OUT  # the one confirmation that somebody asked for silence
     if rule.opted_out_at is not None and not last_word:
-        return "opted_out"
+        return OPTED_OUT
+    if not (reach.to_worker and reach.purpose in STAFF) and (unsafe := _unsafe(rule, reach, now)):
+        return unsafe
     if rule.blocked_until is not None and now < rule.blocked_until:
         return BLOCKED
+    return None
+
+
+def _unsafe(rule: PhoneRule, reach: Reach, now: datetime) -> str | None:
+    safety = replace(rule.safety, opted_out_at=None)  # looked at already, with its one exception
+    if refused := text_refused_because(safety, now, wrote_at=reach.wrote_at):
+        return refused
+    if reach.purpose not in _EMPTY_WORDS and awaits_code_word(safety, now):
+        return CODE_WORD_AWAITED
     return None
 
 
@@ -175,6 +216,13 @@ class Text:
     valid_for: timedelta
     may_have_gone: bool
     not_these: frozenset[str] = frozenset()
+    to_worker: bool = False
+    wrote_at: datetime | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """Whom the text is for."""
+        return Reach(self.purpose, self.to_worker, self.wrote_at)
 
 
 @dataclass(frozen=True, slots=True)

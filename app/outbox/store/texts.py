@@ -1,7 +1,7 @@
 """Queries on the outbox: queue, claim, offer, record what became of a text."""
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,20 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, 
 from app.crypto.vault import Place, Vault
 from app.kernel.clock import utc_text
 from app.kernel.phone import Phone
-from app.outbox.rules import LEASE, STAFF, WAITING, PhoneRule, Purpose, State, Text, Way
+from app.outbox.rules import (
+    LEASE,
+    OUTSIDE_HOURS,
+    STAFF,
+    WAITING,
+    PhoneRule,
+    Purpose,
+    SafeContact,
+    State,
+    Text,
+    Way,
+    strictest,
+)
+from app.outbox.store.safety import SafetyStore
 from app.outbox.tables import outbox, phone_rules
 from app.store.feed import Kind, Touched
 from app.store.rows import insert_or_change
@@ -21,7 +34,11 @@ _ALIKE_WITHIN: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A text as it is put into the outbox. `state` is held when the gate said no, with its reason."""
+    """A text as it is put into the outbox.
+
+    It is held where the gate said no for good, with its reason; where the gate said not now, it is due
+    later. `wrote_at` is when the person wrote what this answers.
+    """
 
     id: UUID
     purpose: Purpose
@@ -36,6 +53,13 @@ class Queued:
     worker_id: UUID | None = None
     answers_id: UUID | None = None
     held_because: str | None = None
+    due_at: datetime | None = None
+    wrote_at: datetime | None = None
+
+    @property
+    def state(self) -> State:
+        """Held where there is a reason and no later time, else queued."""
+        return State.HELD if self.held_because and self.due_at is None else State.QUEUED
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +86,7 @@ class OutboxStore:
         self._connection = connection
         self._vault = vault
         self._touched = touched
+        self.safety = SafetyStore(connection, vault)
 
     def phone_index(self, phone: Phone) -> bytes:
         """The blind index under which everything about a phone is found."""
@@ -69,7 +94,7 @@ class OutboxStore:
 
     def add(self, text: Queued, now: datetime) -> None:
         """Keep a text to send, or one that is held."""
-        state = State.HELD if text.held_because else State.QUEUED
+        state = text.state
         self._connection.execute(insert(outbox), {
             "id": text.id, "purpose": text.purpose, "case_id": text.case_id, "worker_id": text.worker_id,
             "answers_id": text.answers_id, "carrier": text.way.carrier, "via": text.way.via,
@@ -77,7 +102,8 @@ class OutboxStore:
             "phone_index": self.phone_index(text.to),
             "body": self._vault.seal(text.body, Place("outbox", text.id, "body")),
             "language": text.language, "parts": text.parts, "automatic": text.automatic, "state": state,
-            "created_at": now, "due_at": now, "expires_at": text.expires_at,
+            "created_at": now, "due_at": text.due_at or now, "expires_at": text.expires_at,
+            "wrote_at": text.wrote_at,
             "error_code": text.held_because, "history": [_step(state, now, text.held_because)],
         })  # fmt: skip
         if text.case_id and text.purpose not in STAFF:
@@ -184,6 +210,12 @@ class OutboxStore:
             self.move(text, State.EXPIRED, now)
         return kept
 
+    def whereabouts(self, text_id: UUID) -> tuple[State, datetime, str | None] | None:
+        """Where a text is, when it is due, and what keeps it."""
+        asked = select(outbox.c.state, outbox.c.due_at, outbox.c.error_code).where(outbox.c.id == text_id)
+        row = self._connection.execute(asked).one_or_none()
+        return (State(row.state), row.due_at, row.error_code) if row else None
+
     def locked(self, text_id: UUID) -> Kept | None:
         """One text, locked until the transaction ends."""
         return self._one(outbox.c.id == text_id)
@@ -238,8 +270,15 @@ class OutboxStore:
 
     def rule_for(self, phone: Phone) -> PhoneRule:
         """What is known of whether this phone may be written to."""
-        row = self._connection.execute(_RULE, {"phone": self.phone_index(phone)}).one_or_none()
-        return PhoneRule(row.opted_out_at, row.cannot_text_since, row.blocked_until) if row else PhoneRule()
+        index = self.phone_index(phone)
+        row = self._connection.execute(_RULE, {"phone": index}).one_or_none()
+        rule = PhoneRule(row.opted_out_at, row.cannot_text_since, row.blocked_until) if row else PhoneRule()
+        told = strictest(self.safety.of_phone(index))
+        return replace(rule, safety=replace(told, opted_out_at=rule.opted_out_at, country=phone.country))
+
+    def safety_of(self, phone: Phone) -> SafeContact:
+        """How this phone may be used without harm: the strictest of what its cases say of it."""
+        return self.rule_for(phone).safety
 
     def set_rule(self, phone_index: bytes, **values: datetime | None) -> None:
         """Change what is known of one phone."""
@@ -250,7 +289,10 @@ class OutboxStore:
         asked = (
             select(outbox.c.carrier, outbox.c.error_code, func.count())
             .where(
-                outbox.c.state.in_(WAITING), outbox.c.created_at < before, outbox.c.error_code.is_not(None)
+                outbox.c.state.in_(WAITING),
+                outbox.c.created_at < before,
+                outbox.c.error_code.is_not(None),
+                outbox.c.error_code != OUTSIDE_HOURS,
             )
             .group_by(outbox.c.carrier, outbox.c.error_code)
         )
@@ -283,6 +325,7 @@ class OutboxStore:
         return Text(
             row.id, row.carrier, row.via, self._phone(row), self._body(row), Purpose(row.purpose),
             row.attempts, row.created_at, row.expires_at - now, in_doubt, not_these,
+            row.worker_id is not None, row.wrote_at,
         )  # fmt: skip
 
     def _phone(self, row: Any) -> Phone:  # noqa: ANN401 - rows of more than one selection
