@@ -48,6 +48,7 @@ from app.store.database import Database
 from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
+from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
@@ -179,6 +180,7 @@ class Application:
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
             Loop("attachments", self.attachments.step),
+            Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if caller := twilio_caller(self.settings):
@@ -255,6 +257,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         ways=_ways(settings, configuration, secrets),
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
+        category_names={code: one.labels for code, one in configuration.categories.items()},
+        held_for=timedelta(days=settings.sync_closed_days),
         menu={str(key): category for key, category in MENU.items()},
         callbacks=_callback_rules(settings),
         call_maker=_call_maker(settings),
