@@ -11,7 +11,7 @@ from app.outbox.rules import Way
 from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
 
-_LOOPS: Final = ("reception", "timers", "expiry")
+_LOOPS: Final = ("reception", "timers", "expiry", "attachments")
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
 _STUCK: Final = timedelta(minutes=2)
