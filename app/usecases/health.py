@@ -13,7 +13,8 @@ from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
 
 _LOOPS: Final = (
-    "reception", "timers", "expiry", "calls", "callbacks", "anchors", "recordings", "retention",
+    "reception", "timers", "expiry", "calls", "callbacks", "anchors", "recordings", "retention", "attachments",
+    "sync",
 )  # fmt: skip
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
