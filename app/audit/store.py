@@ -86,6 +86,18 @@ class AuditStore:
             checked(expected - 1)
         return expected - 1, self._cut(expected, previous)
 
+    def end(self) -> tuple[int, bytes]:
+        """The number and the code of the last entry, going by the row that says where the chain ends."""
+        number, kept = self._head() or (0, GENESIS)
+        return number, kept[:_CODE_BYTES]
+
+    def code_of(self, number: int) -> bytes | None:
+        """The code of one entry; what the first is chained to for 0, None where there is no such entry."""
+        if number == 0:
+            return GENESIS
+        found = self._connection.execute(select(entries.c.code).where(entries.c.number == number)).scalar()
+        return bytes(found) if found else None
+
     def end_holds(self) -> bool:
         """Whether the row that says where the chain ends is as it was left. Nothing written yet holds too."""
         found = self._head()

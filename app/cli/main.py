@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app.bootstrap import Application
-from app.cli import simulate, supervision, upkeep
+from app.cli import backups, simulate, supervision, upkeep
 from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
@@ -36,6 +36,8 @@ app.add_typer(supervision.audit_app, name="audit")
 app.command(name="export")(supervision.export)
 app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
+app.command()(backups.backup)
+app.command()(backups.restore)
 triage_app.command()(corrections)
 app.add_typer(triage_app, name="triage")
 app.add_typer(words_app, name="words")

@@ -128,9 +128,11 @@ class Rotation:
 
     def _reseal(self, part: "_Part", rows: list[Values]) -> tuple[int, int]:
         """How many of the rows were sealed anew, and how many hold a value that does not open."""
-        changes: dict[str, list[Values]] = {}
-        unopened = set()
-        for place, row in enumerate(rows):
+        changes: dict[tuple[str, ...], list[Values]] = {}
+        stuck = 0
+        for row in rows:
+            change: Values = {f"key_{name}": row[name] for name in part.key}
+            changed = []
             for sealed in part.columns:
                 name = sealed.column.name
                 if row[name] is None or bytes(row[name]).startswith(part.header):
@@ -139,13 +141,16 @@ class Rotation:
                     fresh = self._vault.reseal(bytes(row[name]), sealed.place(row[sealed.row.name]))
                 except SealBroken:
                     self._broken[f"{part.table.name}.{name}"] += 1
-                    unopened.add(place)
                     continue
-                key = {f"key_{part_of_key}": row[part_of_key] for part_of_key in part.key}
-                changes.setdefault(name, []).append({**key, "old": row[name], "fresh": fresh})
-        return self._write(part, changes), len(unopened)
+                changed.append(name)
+                change |= {f"old_{name}": row[name], f"new_{name}": fresh}
+            if changed:
+                changes.setdefault(tuple(changed), []).append(change)
+            else:
+                stuck += 1
+        return self._write(part, changes), stuck
 
-    def _write(self, part: "_Part", changes: Mapping[str, list[Values]]) -> int:
+    def _write(self, part: "_Part", changes: Mapping[tuple[str, ...], list[Values]]) -> int:
         wanted = {_key_of(part, change) for some in changes.values() for change in some}
         if not wanted:
             return 0
@@ -154,10 +159,10 @@ class Rotation:
             free = wanted
             if not self._database.is_sqlite:
                 free = {tuple(row) for row in connection.execute(part.lock, {"keys": sorted(wanted)})}
-            for name, some in changes.items():
+            for names, some in changes.items():
                 mine = [change for change in some if _key_of(part, change) in free]
                 if mine:
-                    connection.execute(part.put[name], mine)
+                    connection.execute(part.put(names), mine)
         return len(free)
 
 
@@ -170,6 +175,7 @@ class _Part:
         self.header = header_of(target)
         self.key = tuple(column.name for column in table.primary_key)
         self._batch = batch
+        self._puts: dict[tuple[str, ...], Update] = {}
         self._stale = or_(*(~_sealed_with(sealed.column, target) for sealed in columns))
 
     @cached_property
@@ -195,18 +201,19 @@ class _Part:
         asked = select(*self.table.primary_key).where(key.in_(bindparam("keys", expanding=True)))
         return asked.with_for_update(skip_locked=True, key_share=True)
 
-    @cached_property
-    def put(self) -> dict[str, Update]:
-        """By column: the fresh value in the place of the old, if the old one is still there."""
-        return {sealed.column.name: self._put(sealed) for sealed in self.columns}
+    def put(self, names: Sequence[str]) -> Update:
+        """The fresh values in the place of the old ones, if these are all still there.
 
-    def _put(self, sealed: SealedColumn) -> Update:
-        same = [self.table.c[name] == bindparam(f"key_{name}") for name in self.key]
-        return (
-            update(self.table)
-            .where(*same, sealed.column == bindparam("old", type_=LargeBinary))
-            .values({sealed.column.name: bindparam("fresh", type_=LargeBinary)})
-        )
+        One statement for all of a row's values: where a transaction changes a row a second time,
+        PostgreSQL looks at the rows that it points at, and there it would wait for whoever holds them.
+        """
+        if tuple(names) not in self._puts:
+            c = self.table.c
+            same = [c[name] == bindparam(f"key_{name}") for name in self.key]
+            same += [c[name] == bindparam(f"old_{name}", type_=LargeBinary) for name in names]
+            fresh = {name: bindparam(f"new_{name}", type_=LargeBinary) for name in names}
+            self._puts[tuple(names)] = update(self.table).where(*same).values(fresh)
+        return self._puts[tuple(names)]
 
 
 def _sealed_with(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
