@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Connection, MetaData, func, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, func, inspect, select, text
 from sqlmodel import SQLModel
 
 from app.kernel.refusal import Fault
@@ -68,8 +68,14 @@ def counts(connection: Connection) -> dict[str, int]:
     """How many rows each table has."""
     return {
         str(table.name): int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-        for table in SQLModel.metadata.sorted_tables
+        for table in tables_there(connection)
     }
+
+
+def tables_there(connection: Connection) -> list[Table]:
+    """The tables that this program knows and that this database has: one of an older revision lacks some."""
+    there = set(inspect(connection).get_table_names())
+    return [table for table in SQLModel.metadata.sorted_tables if table.name in there]
 
 
 def files_to_copy(folder: Path) -> Iterator[Path]:
@@ -89,6 +95,8 @@ def files_to_copy(folder: Path) -> Iterator[Path]:
 def put_back_sqlite(copy: Path, database: Database) -> None:
     """The database is this copy, all of it or, after any error, as it was. Whoever has it open sees it."""
     path = Path(str(database.url.database))
+    if not path.exists():
+        path.touch(mode=0o600)
     source = sqlite3.connect(copy, isolation_level=None)
     target = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:
@@ -100,7 +108,6 @@ def put_back_sqlite(copy: Path, database: Database) -> None:
     finally:
         target.close()
         source.close()
-    path.chmod(0o600)
 
 
 def put_back_postgresql(copy: Path, database: Database) -> None:

@@ -13,13 +13,12 @@ from typing import Any, BinaryIO, Final, cast
 
 import orjson
 from sqlalchemy import Connection, select
-from sqlmodel import SQLModel
 
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.kernel.clock import utc_text
 from app.store.archive import ArchiveWriter
-from app.store.copies import copied, counts, files_to_copy, needs_programs, revision_of
+from app.store.copies import copied, counts, files_to_copy, needs_programs, revision_of, tables_there
 from app.store.files import FileStore
 from app.store.heartbeats import BACKED_UP
 from app.usecases.unit_of_work import Office
@@ -166,7 +165,7 @@ def _written(office: Office, files_dir: Path, parts: Parts, copy: Path, now: dat
 
 def _missing(connection: Connection, files: FileStore) -> Iterator[str]:
     """The files that rows name, by table and name, of which nothing is on the disk."""
-    for table in SQLModel.metadata.sorted_tables:
+    for table in tables_there(connection):
         if _NAMES_A_FILE in table.columns:
             column = table.columns[_NAMES_A_FILE]
             for name in connection.execute(select(column).where(column.is_not(None))).scalars():

@@ -23,8 +23,9 @@ from tests.makers import KHMER_LOCKED_IN, TONLE, Installation
 
 PASSWORD = "correct horse\n"
 LEAF_COMMANDS = {
-    "serve", "work", "migrate", "demo", "doctor", "simulate text", "simulate call", "worker add", "export", "audit verify",
-    "keys create", "words check", "triage explain", "triage evaluate",
+    "serve", "work", "migrate", "demo", "doctor", "simulate text", "simulate call", "worker add", "export",
+    "audit verify", "keys create", "keys list", "keys add", "keys use", "keys rotate", "keys retire",
+    "backup", "restore", "words check", "triage explain", "triage evaluate",
 }  # fmt: skip
 
 
