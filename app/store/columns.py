@@ -1,10 +1,10 @@
 """Column types that mean the same on both engines, and the way from a row class to its table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
-from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, text
 from sqlalchemy.types import JSON
 from sqlmodel import Field, SQLModel
 
@@ -20,7 +20,7 @@ SQLModel.metadata.naming_convention = {
     "ck": "%(constraint_name)s",
 }
 
-_ROW_OF_PLACE: Final = "row_of_place"
+_SEALED: Final = "sealed"
 
 # SQLite counts a row number up by itself only in a column of type INTEGER.
 _RowNumber = BigInteger().with_variant(Integer(), "sqlite")
@@ -36,14 +36,18 @@ def json_field(*, nullable: bool = False) -> Any:  # noqa: ANN401 - as SQLModel'
     return Field(sa_column=Column(JSON(none_as_null=True), nullable=nullable))
 
 
-def sealed_field(*, nullable: bool = True, row: str = "id") -> Any:  # noqa: ANN401 - as SQLModel's own Field
+def sealed_field(
+    *, nullable: bool = True, row: str = "id", field: str | None = None, kind: str | None = None
+) -> Any:  # noqa: ANN401 - as SQLModel's own Field
     """A value that the vault sealed at `Place(table, row, field)`.
 
-    `row` names the column whose id stands in the place, which need not be the primary key. By this the
-    rotation of keys finds every sealed value and its place: what is sealed and declared otherwise would
-    be lost with its key.
+    `row` names the column whose id stands in the place, which need not be the primary key; `field` what
+    stands there as the field, where it is not the column's name; `kind` a column whose value follows the
+    table's name with a dot, where ids are unique in one kind only. By this the rotation of keys finds
+    every sealed value and its place: what is sealed and declared otherwise is not sealed anew.
     """
-    return Field(sa_column=Column(LargeBinary, nullable=nullable, info={_ROW_OF_PLACE: row}))
+    info = {_SEALED: {"row": row, "field": field, "kind": kind}}
+    return Field(sa_column=Column(LargeBinary, nullable=nullable, info=info))
 
 
 def bytes_field() -> Any:  # noqa: ANN401 - as SQLModel's own Field
@@ -53,24 +57,38 @@ def bytes_field() -> Any:  # noqa: ANN401 - as SQLModel's own Field
 
 @dataclass(frozen=True)
 class SealedColumn:
-    """A column of sealed values, and the column of the id that binds each value to its row."""
+    """A column of sealed values, and the columns that bind each value to its row."""
 
     column: Column[Any]
     row: Column[Any]
+    field: str
+    kind: Column[Any] | None = None
 
-    def place(self, row_id: UUID) -> Place:
-        """Where the value of this row is bound to."""
-        return Place(self.column.table.name, row_id, self.column.name)
+    @property
+    def binding(self) -> tuple[Column[Any], ...]:
+        """The columns that have to be known to say where a value is bound to."""
+        return (self.row, *([self.kind] if self.kind is not None else []))
+
+    def place(self, row: Mapping[str, Any]) -> Place:
+        """Where the value of this row, by column, is bound to."""
+        kind = f".{row[self.kind.name]}" if self.kind is not None else ""
+        return Place(f"{self.column.table.name}{kind}", row[self.row.name], self.field)
 
 
-def sealed_columns() -> dict[Table, tuple[SealedColumn, ...]]:
+def sealed_columns(metadata: MetaData = SQLModel.metadata) -> dict[Table, tuple[SealedColumn, ...]]:
     """Every sealed column of every table that was imported, by table, in an order that stays."""
     found: dict[Table, tuple[SealedColumn, ...]] = {}
-    for table in sorted(SQLModel.metadata.tables.values(), key=lambda table: table.name):
-        sealed = [column for column in table.columns if _ROW_OF_PLACE in column.info]
+    for table in sorted(metadata.tables.values(), key=lambda table: table.name):
+        sealed = tuple(_sealed(column) for column in table.columns if _SEALED in column.info)
         if sealed:
-            found[table] = tuple(SealedColumn(c, table.columns[c.info[_ROW_OF_PLACE]]) for c in sealed)
+            found[table] = sealed
     return found
+
+
+def _sealed(column: Column[Any]) -> SealedColumn:
+    told, others = column.info[_SEALED], column.table.columns
+    kind = others[told["kind"]] if told["kind"] else None
+    return SealedColumn(column, others[told["row"]], told["field"] or column.name, kind)
 
 
 def counted_field() -> Any:  # noqa: ANN401 - as SQLModel's own Field

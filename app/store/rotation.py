@@ -138,7 +138,7 @@ class Rotation:
                 if row[name] is None or bytes(row[name]).startswith(part.header):
                     continue
                 try:
-                    fresh = self._vault.reseal(bytes(row[name]), sealed.place(row[sealed.row.name]))
+                    fresh = self._vault.reseal(bytes(row[name]), sealed.place(row))
                 except SealBroken:
                     self._broken[f"{part.table.name}.{name}"] += 1
                     continue
@@ -185,7 +185,7 @@ class _Part:
     @cached_property
     def first(self) -> Select[Any]:
         named = {c.name: c for c in self.table.primary_key}
-        named |= {c.name: c for sealed in self.columns for c in (sealed.row, sealed.column)}
+        named |= {c.name: c for sealed in self.columns for c in (*sealed.binding, sealed.column)}
         # In the order of the primary key, so that no row is asked for twice in one pass.
         return select(*named.values()).where(self._stale).order_by(*self.table.primary_key).limit(self._batch)
 

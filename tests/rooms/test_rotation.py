@@ -13,14 +13,14 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, String, Table, Uuid, select, update
 
 from app.channels.console.carrier import arrival
 from app.crypto.keyring import KeyFile, KeyRing, change
 from app.crypto.vault import Place, SealBroken, Vault, key_of
 from app.intake.tables import inbox, messages
 from app.kernel.ids import new_id
-from app.store.columns import SealedColumn, sealed_columns
+from app.store.columns import SealedColumn, sealed_columns, sealed_field
 from app.store.database import Database
 from app.store.rotation import UNKNOWN, Rotation, rows_by_key
 from tests.makers import KHMER_UNPAID, ROOT, Installation
@@ -56,7 +56,7 @@ def values(database: Database) -> dict[tuple[Place, str], bytes]:
                 for sealed in columns:
                     value = row[sealed.column.name]
                     if value is not None:
-                        found[sealed.place(row[sealed.row.name]), key_of(value)] = value
+                        found[sealed.place(dict(row)), key_of(value)] = value
     return found
 
 
@@ -192,6 +192,11 @@ class Overtaking(Database):
             yield connection
 
 
+def placed(sealed: SealedColumn, row: UUID) -> Place:
+    """Where a value of this column is bound to in a row of this id."""
+    return sealed.place({column.name: row for column in sealed.binding})
+
+
 def a_message(here: Installation) -> Place:
     with here.office.database.read() as connection:
         found = connection.execute(select(messages.c.id).limit(1)).scalar_one()
@@ -246,7 +251,7 @@ def test_a_sealed_value_opens_nowhere_but_in_its_own_table_row_and_field(
     here_sealed: SealedColumn, elsewhere: SealedColumn, rows: tuple[UUID, UUID]
 ) -> None:
     vault = Vault(RING)
-    place, moved_to = here_sealed.place(rows[0]), elsewhere.place(rows[1])
+    place, moved_to = placed(here_sealed, rows[0]), placed(elsewhere, rows[1])
     sealed = vault.seal("ផ្កាឈូក", place)
     if place == moved_to:
         assert vault.open(sealed, moved_to) == "ផ្កាឈូក"
@@ -260,7 +265,7 @@ RING = KeyRing.fresh(made_for="demo")
 
 def test_no_two_sealed_columns_share_a_place() -> None:
     row = uuid4()
-    bound = [sealed.place(row).bound() for sealed in SEALED]
+    bound = [placed(sealed, row).bound() for sealed in SEALED]
     assert len(bound) == len(set(bound)) > 10
 
 
@@ -279,3 +284,16 @@ def test_ciphertext_that_was_moved_inside_the_database_is_not_read_by_the_progra
     assert here.office.vault.open(opened[first], Place("message", first, "body")) == KHMER_UNPAID
     with pytest.raises(SealBroken):
         here.office.vault.open(opened[second], Place("message", second, "body"))
+
+
+def test_a_place_may_be_named_otherwise_than_its_column_and_be_of_one_kind_only() -> None:
+    own = MetaData()
+
+    table = Table(
+        "extra", own, Column("kind", String, primary_key=True), Column("doc", Uuid, primary_key=True),
+        Column("fields", LargeBinary, info=sealed_field(row="doc", field="said", kind="kind").sa_column.info),
+    )  # fmt: skip
+    (column,) = sealed_columns(own)[table]
+    row = uuid4()
+    assert column.place({"kind": "note", "doc": row}) == Place("extra.note", row, "said")
+    assert {c.name for c in column.binding} == {"kind", "doc"}
