@@ -17,7 +17,8 @@ from app.kernel.refusal import Fault
 from app.store.database import Database
 
 _PAGES: Final = 2_000
-_SETUP: Final = frozenset({"alembic_version", "audit_head", "heartbeat"})  # filled from the first moment
+_REVISION: Final = "alembic_version"
+_SETUP: Final = frozenset({_REVISION, "audit_head", "heartbeat"})  # filled from the first moment
 _PROGRAMS: Final = "install PostgreSQL's client programs (Debian, Ubuntu: apt install postgresql-client)"
 
 Told = Callable[[str], None]
@@ -111,17 +112,19 @@ def put_back_sqlite(copy: Path, database: Database) -> None:
 
 
 def put_back_postgresql(copy: Path, database: Database) -> None:
-    """The database is this copy: its tables are removed and made anew in one transaction.
+    """The database is this copy: the tables of ours are removed and made anew in one transaction.
 
     Raises: CopyImpossible; the database is then as it was.
     """
     pg_restore, psql = _program("pg_restore"), _program("psql")
-    names = inspect(database.engine).get_table_names()
+    # Only tables of ours: whatever else somebody keeps in this database is not ours to remove.
+    with database.read() as connection:
+        names = [*(table.name for table in tables_there(connection)), _REVISION]
     quoted = [database.engine.dialect.identifier_preparer.quote(name) for name in names]
     database.close()  # A connection of ours must not hold what is removed.
     script = [pg_restore, "--no-owner", "--no-privileges", "--file=-", str(copy)]
     apply = [psql, "--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1"]
-    first = f"DROP TABLE IF EXISTS {', '.join(quoted)} CASCADE;\n" if quoted else ""
+    first = f"DROP TABLE IF EXISTS {', '.join(quoted)} CASCADE;\n"
     with (
         _started([*apply, f"--dbname={_way(database)}"], database, stdin=subprocess.PIPE) as applying,
         _started(script, database, stdout=subprocess.PIPE) as writing,
@@ -144,7 +147,7 @@ def drop_draft(path: Path) -> None:
 
 def revision_of(connection: Connection) -> str | None:
     """The revision of the tables that this connection sees."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(_REVISION):
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return found

@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from app.crypto.keyring import KeyFile, KeyRing, KeyRingError, change
 from app.crypto.vault import Place, Vault
+from app.intake.tables import messages
 from app.kernel.ids import new_id
 from tests.command_line import CommandLine
 from tests.conftest import ENGINE
@@ -82,6 +84,24 @@ def test_a_key_can_wait_until_every_machine_has_it(here: Installation, spean: Co
     assert spean.run("keys", "rotate", "--json").json["left"] == 0
     unknown = spean.run("keys", "use", "k77")
     assert (unknown.status, "no key k77" in unknown.err) == (1, True)
+
+
+def test_a_rotation_that_leaves_something_says_what_and_ends_with_one(
+    here: Installation, spean: CommandLine
+) -> None:
+    here.a_text(sender="+66810000001")
+    here.a_text(sender="+66810000002")
+    with here.office.database.write() as connection:
+        first, second = connection.execute(select(messages.c.id, messages.c.body)).all()
+        moved = update(messages).where(messages.c.id == first.id).values(body=second.body)
+        connection.execute(moved)
+    turned = spean.run("keys", "rotate", "--new-key", "--json")
+    assert turned.status == 1
+    assert (turned.json["ok"], turned.json["left"]) == (False, 1)
+    assert turned.json["broken"] == {"message.body": 1}
+    assert "message.body: 1 values do not open" in spean.run("keys", "rotate").out
+    let_it_settle(here)
+    assert "1 rows still use k1" in spean.run("keys", "retire", "k1").err
 
 
 def test_the_current_key_and_one_that_is_not_there_cannot_be_retired(
