@@ -58,7 +58,7 @@ def _programs(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(name="files")
 def _files(here: Installation) -> FileStore:
-    return FileStore(here.application.settings.files_dir)
+    return FileStore(here.application.settings.files_dir / "recordings")
 
 
 def a_recording(here: Installation, files: FileStore) -> tuple[UUID, FileRef]:
@@ -116,7 +116,7 @@ def test_what_was_backed_up_comes_back_whole_elsewhere_and_says_so(
     assert done.status == 0, done.err
     database = Database(url)
     assert all_rows(database) == all_rows(here.office.database)
-    assert listened_to(here, row, FileStore(elsewhere), database) == SOUND
+    assert listened_to(here, row, FileStore(elsewhere / "recordings"), database) == SOUND
     with here.office.look() as uow:
         assert uow.heartbeats.last_seen(BACKED_UP)
         assert not uow.heartbeats.last_seen(RESTORED)
