@@ -29,7 +29,7 @@ from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration, load_configuration, own_or_shipped
-from app.crypto.keyring import KeyRing, load_or_make
+from app.crypto.keyring import KeyFile, KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
@@ -240,7 +240,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     Raises: ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError.
     """
     configuration = load_configuration(settings.config_dir)
-    vault = Vault(_ring(settings))
+    clock = clock or SystemClock()
+    vault = _vault(settings, clock.now())
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
@@ -268,7 +269,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     if passed:
         rulebook = replace(rulebook, passed=passed)
     office = Office(Database(settings.database_url), vault, rulebook)
-    return Application(settings, configuration, office, clock or SystemClock(), secrets)
+    return Application(settings, configuration, office, clock, secrets)
 
 
 @cache
@@ -350,11 +351,14 @@ def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vau
     return found
 
 
-def _ring(settings: Settings) -> KeyRing:
-    """The key ring: made on first use in the demo, never in production."""
+def _vault(settings: Settings, now: datetime) -> Vault:
+    """The vault over the key file, which is made on first use in the demo, never in production."""
+    file = KeyFile(settings.keys_file)
     if settings.environment is Environment.DEMO:
-        return load_or_make(settings.keys_file, made_for=Environment.DEMO)
-    return KeyRing.load(settings.keys_file)
+        ring = load_or_make(settings.keys_file, made_for=Environment.DEMO, now=now)
+    else:
+        ring = KeyRing.load(settings.keys_file)
+    return Vault(ring, file.newer)
 
 
 def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:
