@@ -1,6 +1,6 @@
 """Queries on what came in: the inbox, contact points, messages, conversations."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -119,6 +119,17 @@ class IntakeStore:
     def taken(self, arrival_id: UUID, *, message_id: UUID | None = None) -> None:
         """Reception is done with this arrival."""
         self._set(arrival_id, state=TAKEN, problem=None, message_id=message_id)
+
+    def taken_as_call(self, arrival_id: UUID, call_id: UUID, *, problem: str | None) -> None:
+        """Reception made this call of the arrival; `problem` as in `keep_answered`."""
+        self._set(arrival_id, state=TAKEN, problem=problem, call_id=call_id)
+
+    def known(self, carrier: str, account: str, carrier_ids: Collection[str]) -> frozenset[str]:
+        """Those of the ids under which something has arrived."""
+        asked = select(inbox.c.carrier_id).where(
+            inbox.c.carrier == carrier, inbox.c.account == account, inbox.c.carrier_id.in_(carrier_ids)
+        )
+        return frozenset(self._connection.execute(asked).scalars())
 
     def still_waits(self, arrival: Waiting) -> bool:
         """Whether the arrival is as it was when it was claimed; locked until the transaction ends."""
