@@ -61,7 +61,8 @@ def _made(arrival: Waiting, report: IncomingCallReport, *, began_at: datetime, n
     """The call as the list has it, before anything is known of who called."""
     return Call(
         id=new_id(now), kind=Kind.HOTLINE, carrier=arrival.carrier, account=arrival.account,
-        carrier_id=kept_id(report.carrier_id), via=report.via, sender_kind="", state=State(Step.GONE, documents=0),
+        carrier_id=kept_id(report.carrier_id), via=report.via, sender_kind="",
+        state=State(Step.GONE, documents=0),
         began_at=began_at, ends_by=began_at, ended_at=min(began_at + timedelta(seconds=report.seconds), now),
         ended_as=Ending(report.ended_as or Ending.COMPLETED), seconds=report.seconds,
     )  # fmt: skip

@@ -163,6 +163,10 @@ def _began(call: Any) -> datetime:  # noqa: ANN401 - as above
     return began_at.astimezone(UTC)
 
 
+def _sender(call: Any) -> str:  # noqa: ANN401 - as above
+    return call._from or ""  # noqa: SLF001 - what the library calls it, of calls alone
+
+
 def _is_over(call: Any, now: datetime) -> bool:  # noqa: ANN401 - as above
     ended_at = call.end_time or _began(call) + timedelta(seconds=seconds_of(call.duration))
     return call.status in CALL_ENDS and bool(ended_at <= now - _SETTLED)
@@ -183,8 +187,8 @@ def _call(call: Any, account: str, *, known: bool) -> Arrival:  # noqa: ANN401 -
     fields = {
         "CallSid": call.sid,
         "AccountSid": account,
-        "From": call.from_ or "",
-        "To": call.to or "",
+        "From": _sender(call),
+        "To": call.to,
         "CallStatus": call.status,
         "CallDuration": call.duration or "0",
         "Direction": call.direction,
@@ -206,6 +210,6 @@ def _recording(one: Any, account: str, call: Any) -> Arrival:  # noqa: ANN401 - 
         "RecordingDuration": one.duration or "0",
         "RecordingChannels": str(one.channels or 1),
         "RecordingSource": one.source or "",
-        **({"From": call.from_ or "", "To": call.to or ""} if call else {}),
+        **({"From": _sender(call), "To": call.to} if call else {}),
     }
     return Arrival(CARRIER, account, _as_told(one), "recording", one.sid, urlencode(fields).encode())
