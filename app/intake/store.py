@@ -1,6 +1,6 @@
 """Queries on what came in: the inbox, contact points, messages, conversations."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -116,20 +116,12 @@ class IntakeStore:
         row = self._connection.execute(_NEXT, {"now": now}).one_or_none()
         return self._waiting(row) if row else None
 
-    def taken(self, arrival_id: UUID, *, message_id: UUID | None = None) -> None:
-        """Reception is done with this arrival."""
-        self._set(arrival_id, state=TAKEN, problem=None, message_id=message_id)
-
-    def taken_as_call(self, arrival_id: UUID, call_id: UUID, *, problem: str | None) -> None:
-        """Reception made this call of the arrival; `problem` as in `keep_answered`."""
-        self._set(arrival_id, state=TAKEN, problem=problem, call_id=call_id)
-
-    def known(self, carrier: str, account: str, carrier_ids: Collection[str]) -> frozenset[str]:
-        """Those of the ids under which something has arrived."""
-        asked = select(inbox.c.carrier_id).where(
-            inbox.c.carrier == carrier, inbox.c.account == account, inbox.c.carrier_id.in_(carrier_ids)
-        )
-        return frozenset(self._connection.execute(asked).scalars())
+    def taken(
+        self, arrival_id: UUID, *, message_id: UUID | None = None, call_id: UUID | None = None,
+        problem: str | None = None,
+    ) -> None:  # fmt: skip
+        """Reception is done with this arrival; `problem` as in `keep_answered`."""
+        self._set(arrival_id, state=TAKEN, problem=problem, message_id=message_id, call_id=call_id)
 
     def still_waits(self, arrival: Waiting) -> bool:
         """Whether the arrival is as it was when it was claimed; locked until the transaction ends."""

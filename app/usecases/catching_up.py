@@ -49,10 +49,9 @@ def known_recordings(
     return frozenset[str]().union(*found)
 
 
-def arrived(uow: UnitOfWork, carrier: str, account: str, carrier_ids: Sequence[str]) -> frozenset[str]:
-    """Those of the ids under which something came to the inbox."""
-    found = [uow.intake.known(carrier, account, some) for some in _parts(carrier_ids)]
-    return frozenset[str]().union(*found)
+def has_arrived(uow: UnitOfWork, carrier: str, account: str, carrier_id: str) -> bool:
+    """Whether something came to the inbox under this id."""
+    return uow.intake.of_arrival(carrier, account, carrier_id) is not None
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

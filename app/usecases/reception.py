@@ -82,7 +82,7 @@ def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
             uow.intake.taken(arrival.id, message_id=message_id)
         case IncomingCallReport(began_at=datetime() as began_at):
             call, problem = found_calls.take(uow, arrival, incoming, began_at=began_at, now=now)
-            uow.intake.taken_as_call(arrival.id, call.id, problem=problem)
+            uow.intake.taken(arrival.id, call_id=call.id, problem=problem)
         case _:
             # News of a text or call of ours; it may come before our own row is committed.
             if _apply(uow, arrival, incoming, now=now):

@@ -142,7 +142,7 @@ def rang(missed: MissedCall, *, within_the_hour: int, rules: CallbackRules, now:
     return replace(
         missed,
         rings=missed.rings + 1,
-        last_at=max(missed.last_at, now),
+        last_at=now,
         due_at=min(missed.due_at, now + rules.after),
         urgent_at=missed.urgent_at or (now if urgent else None),
     )

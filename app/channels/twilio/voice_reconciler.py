@@ -127,17 +127,22 @@ class VoiceReconciler:
             return catching_up.known_calls(uow, CARRIER, self.account.sid, sorted(set(sids)))
 
     def _unknown(self, listed: list[Any]) -> list[Any]:
-        """Those of the recordings that neither stand in our files nor came to the inbox."""
+        """Those of the recordings that neither are known to us or as others', nor came to the inbox."""
         account = self.account.sid
         with self.office.look() as uow:
-            kept = catching_up.known_recordings(uow, CARRIER, account, [one.sid for one in listed])
-            came = catching_up.arrived(uow, CARRIER, account, [_as_told(one) for one in listed])
-        return [one for one in listed if one.sid not in kept and _as_told(one) not in came]
+            known = catching_up.known_recordings(uow, CARRIER, account, [one.sid for one in listed])
+            return [
+                one
+                for one in listed
+                if one.sid not in known
+                and one.call_sid not in self._others
+                and not catching_up.has_arrived(uow, CARRIER, account, _as_told(one))
+            ]
 
     def _ours_of(self, sids: set[str]) -> dict[str, Any]:
         """Those of these calls that came to our numbers; each that did not is asked for once."""
         ours = {}
-        for sid in sorted(sids - self._others):
+        for sid in sorted(sids):
             call = self._fetched(sid)
             if call is not None and self._is_ours(call):
                 ours[sid] = call
