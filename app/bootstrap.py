@@ -28,6 +28,7 @@ from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
+from app.channels.twilio.voice_reconciler import VoiceReconciler
 from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyFile, KeyRing, load_or_make
 from app.crypto.passwords import password_matches
@@ -187,6 +188,8 @@ class Application:
             loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
+        if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
+            loops.append(Loop("voice-reconciler", voice_reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
@@ -301,6 +304,14 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
     return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
+
+
+def twilio_voice_reconciler(settings: Settings, office: Office) -> VoiceReconciler | None:
+    """What looks for calls and recordings that Twilio never told of, where there is a number for calls."""
+    account = _voice_account(settings)
+    listed = (*settings.listed("twilio_voice_numbers"), *settings.listed("missed_call_numbers"))
+    numbers = frozenset(Phone.parse(number).e164 for number in listed)
+    return VoiceReconciler(office, account, numbers) if account else None
 
 
 def _desk_recordings(account: Account) -> TwilioRecordings:

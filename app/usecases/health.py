@@ -52,8 +52,8 @@ def readiness(office: Office, *, now: datetime) -> list[Check]:
 def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     """Whether the worker's loops were seen lately, and whether timers fire on time."""
     with office.look() as uow:
-        diallers = ["dialler"] if uow.rulebook.call_maker else []
-        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *diallers)
+        callers = ["dialler", "voice-reconciler"] if uow.rulebook.call_maker else []
+        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *callers)
         wanted = {f"worker:{name}" for name in loops}
         alive = uow.heartbeats.alive_since(wanted, now - _SEEN_WITHIN)
         late, oldest = uow.timers.lateness(now - _LATE)
