@@ -17,14 +17,14 @@ from sqlalchemy import select
 
 from app.cases.tables import cases, notes
 from app.identity.rules import Worker
-from app.sync.store import SyncStore
+from app.sync.store import HeldRow, SyncStore
 from app.usecases.setting_up import organisation_id
 from tests.clients.node import NodeClient
 from tests.field_app import FieldApp, Row
 from tests.makers import LOTUS, STAR, TONLE, Installation
 
 _HTTP_OK: Final = 200
-_MOMENT: Final = 0.06
+_MOMENT: Final = 0.02
 _QUIET_ROUNDS: Final = 2
 
 
@@ -98,6 +98,7 @@ class Administrators:
     takers: Sequence[Worker]
     words: list[str] = field(default_factory=list)
     answers: Counter[int] = field(default_factory=Counter)
+    _seen: dict[UUID, list[str]] = field(default_factory=dict)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -121,10 +122,12 @@ class Administrators:
     def _act(self, client: httpx.Client, chance: random.Random) -> None:
         admin = chance.choice(self.people)
         headers = {"Authorization": f"Bearer {self.here.token(admin)}"}
-        seen = client.get("/v1/cases", params={"limit": 100}, headers=headers).json()["items"]
-        if not seen:
+        if chance.random() < 0.2 or admin.id not in self._seen:
+            listed = client.get("/v1/cases", params={"limit": 100}, headers=headers).json()
+            self._seen[admin.id] = [case["id"] for case in listed["items"]]
+        if not self._seen[admin.id]:
             return
-        case = chance.choice(seen)["id"]
+        case = chance.choice(self._seen[admin.id])
         if chance.random() < 0.2:
             self.words.append(f"ពាក្យadminx{len(self.words)}។")
             change = {"summary": self.words[-1]}
@@ -132,16 +135,17 @@ class Administrators:
             if answer.status_code != _HTTP_OK:
                 self.words.pop()
         else:
-            to = self._target(chance)
-            answer = client.post(
-                f"/v1/cases/{case}/assign", json={**to, "reason": "ជិតជាង"}, headers=headers
-            )
+            to = self._target(admin, chance)
+            answer = client.post(f"/v1/cases/{case}/assign", json={**to, "reason": "ជិតជាង"}, headers=headers)
         self.answers[answer.status_code] += 1
 
-    def _target(self, chance: random.Random) -> Row:
+    def _target(self, admin: Worker, chance: random.Random) -> Row:
+        """Coordinators give to everybody, supervisors within their own organisation."""
+        own = admin.organisation_id
+        takers = [one.id for one in self.takers if own in {None, one.organisation_id}]
         if chance.random() < 0.6:
-            return {"owner_id": str(chance.choice(self.takers).id)}
-        return {"organisation_id": str(organisation_id(chance.choice([TONLE, TONLE, LOTUS, STAR])))}
+            return {"owner_id": str(chance.choice(takers))}
+        return {"organisation_id": str(own or organisation_id(chance.choice([TONLE, LOTUS, STAR])))}
 
 
 def everything_said(here: Installation) -> str:
@@ -166,9 +170,16 @@ def everything_said(here: Installation) -> str:
             said.extend(one.note for one in uow.records.contact_attempts(attempts).values())
         said.extend(note.text for note in uow.records.notes(_all_notes(here)).values())
         said.extend(one.kept.said for one in pushed.refused_rows(None, limit=10_000))
-        for parent, _ in pushed.parents_awaited(10_000):
-            said.extend(row.kept.said for row in pushed.waiting_for(parent))
+        said.extend(row.kept.said for row in _waiting(pushed))
     return json.dumps(said, ensure_ascii=False, default=str)
+
+
+def still_waiting(here: Installation) -> set[str]:
+    """The ids of documents whose case never came: a device keeps what it wrote there."""
+    with here.office.look() as uow:
+        return {
+            str(row.kept.said["id"]) for row in _waiting(SyncStore(uow.connection, uow.vault, uow.touched))
+        }
 
 
 def times_kept(here: Installation, note_ids: Sequence[str]) -> Counter[str]:
@@ -178,9 +189,13 @@ def times_kept(here: Installation, note_ids: Sequence[str]) -> Counter[str]:
         pushed = SyncStore(uow.connection, uow.vault, uow.touched)
         kept.update(str(note_id) for note_id in _all_notes(here))
         kept.update(str(one.doc_id) for one in pushed.refused_rows(None, limit=10_000))
-        for parent in dict.fromkeys(parent for parent, _ in pushed.parents_awaited(10_000)):
-            kept.update(str(row.kept.said["id"]) for row in pushed.waiting_for(parent))
+        kept.update(str(row.kept.said["id"]) for row in _waiting(pushed))
     return Counter({note_id: kept[note_id] for note_id in note_ids})
+
+
+def _waiting(pushed: SyncStore) -> list[HeldRow]:
+    parents = dict.fromkeys(parent for parent, _ in pushed.parents_awaited(10_000))
+    return [row for parent in parents for row in pushed.waiting_for(parent)]
 
 
 def held_by_right(here: Installation, worker: Worker) -> dict[str, dict[str, Row]]:

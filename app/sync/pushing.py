@@ -1,7 +1,7 @@
 """Taking what devices did while they were offline: row by row, each done, held or refused by itself."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -37,10 +37,14 @@ _TRIES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One row with what it meant, if that could be read, and what became of it."""
+    """One row with what it meant, if that could be read, and what became of it.
+
+    `doc` is the document as it stands here now, where the device may hold it.
+    """
 
     op: Op | None
     result: Result
+    doc: docs.Document | None = None
 
 
 def push(
@@ -55,10 +59,9 @@ def push(
         device = uow.devices.of(carrier.worker.id, carrier.device)
     seen = device.seen_at if device else None
     taken = [_take(office, _Row(carrier, row, seen), read, now=now) for row in rows]
-    _complete(office, carrier, taken)
     for one in taken:
         _ROWS.labels(one.op.kind if one.op else "unknown", one.result["status"]).inc()
-    return taken
+    return _complete(office, carrier, taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,25 @@ def _take(office: Office, row: _Row, read: ReadRow, *, now: datetime) -> Taken:
         nameless = Op("", "", UUID(int=0), {}, {})
         kept = row.kept(op_id(row.carrier.worker.id, nameless, {"row": row.said}), now)
         return Taken(None, _refuse(office, row, kept, refusal, now=now))
+    if op.echo and _has_nothing_new(office, op, row.said):
+        return Taken(op, {"status": "applied"})
     content = row.said if isinstance(row.said, Mapping) else {}
     kept = row.kept(op_id(row.carrier.worker.id, op, content), now)
     result = _retried(lambda: take_op(office, row, op, kept, now=now))
     if op.kind == Kind.CASE and result["status"] == "applied":
         release(office, op.id, now=now)
     return Taken(op, {"op": op.op, "kind": op.kind, "id": str(op.id), **result})
+
+
+def _has_nothing_new(office: Office, op: Op, said: Mapping[str, Any]) -> bool:
+    """Whether an echo tells us nothing: RxDB sends back each document that it was corrected with.
+
+    One that we do not know, and that is not deleted there either, has to be made again.
+    """
+    if said["newDocumentState"].get("_deleted") is True:
+        return True
+    with office.look() as uow:
+        return bool(uow.feed.revisions({op.kind: [op.id]}))
 
 
 def take_op(office: Office, row: _Row, op: Op, kept: Kept, *, now: datetime) -> Result:
@@ -252,7 +268,7 @@ def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) ->
         return _store(uow).refused_rows(worker.organisation_id, limit=limit)
 
 
-def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> None:
+def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> list[Taken]:
     """Each result with the document's revision; where the device's own is not what stands here, with it."""
     known = [(one.op.kind, one.op.id) for one in taken if one.op]
     with office.snapshot() as uow:
@@ -262,14 +278,18 @@ def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> None:
             for doc_id in uow.feed.holds(carrier.worker.id, kind, ids)
         }
         found = docs.render(Reader(uow, carrier.worker), docs.by_kind(held))
-    for one in taken:
-        if one.op is None:
-            continue
-        doc = found.get((one.op.kind, one.op.id))
-        if doc:
-            one.result["rev"] = doc["rev"]
-        if one.result["status"] != "applied":
-            one.result["doc"] = shown_as_theirs(one.op.kind, doc, carrier.schema) if doc else None
+    return [_completed(one, carrier, found) for one in taken]
+
+
+def _completed(one: Taken, carrier: Carrier, found: Mapping[tuple[str, UUID], docs.Document]) -> Taken:
+    if one.op is None:
+        return one
+    doc = found.get((one.op.kind, one.op.id))
+    shown = shown_as_theirs(one.op.kind, doc, carrier.schema) if doc else None
+    more: Result = {"rev": doc["rev"]} if doc else {}
+    if one.result["status"] != "applied":
+        more["doc"] = shown
+    return replace(one, result={**one.result, **more}, doc=shown)
 
 
 def _store(uow: UnitOfWork) -> SyncStore:

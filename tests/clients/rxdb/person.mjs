@@ -16,7 +16,7 @@ export class Person {
   async live(rounds) {
     for (let round = 0; round < rounds; round += 1) {
       if (this.chance() < 0.2) this.device.online = !this.device.online;
-      if (this.chance() < 0.8) await this.edit();
+      for (let some = this.one([0, 1, 1, 2, 3]); some > 0; some -= 1) await this.edit();
       if (this.chance() < 0.1) this.device.clean();
       await pause(20 + this.chance() * 80);
     }
