@@ -45,6 +45,7 @@ from app.store.database import Database
 from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
+from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
@@ -162,6 +163,7 @@ class Application:
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
+            Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if reconciler := twilio_reconciler(self.settings, self.office):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.audit.rules import Deed
 from app.cases.store.conflicts import Conflict
@@ -33,6 +33,7 @@ CONFLICT: Final = "sync.conflict"
 _LOG = structlog.get_logger("sync")
 _ROWS: Final = Counter("spean_sync_rows_total", "Rows that devices pushed", ["kind", "status"])
 _TRIES: Final = 4
+_TOGETHER: Final = 10  # rows in one transaction: enough to share its cost, few enough to keep no lock long
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +46,6 @@ class Taken:
     op: Op | None
     result: Result
     doc: docs.Document | None = None
-
-
-def push(
-    office: Office, carrier: Carrier, rows: Iterable[Any], *, read: ReadRow = read_op, now: datetime
-) -> list[Taken]:
-    """What became of each row, in their order. No row stops another, and nothing that was said is lost.
-
-    Sending the same again changes nothing. Raises: NotAllowed.
-    """
-    carrier.worker.must_be_allowed(Action.SYNC)
-    with office.look() as uow:
-        device = uow.devices.of(carrier.worker.id, carrier.device)
-    seen = device.seen_at if device else None
-    taken = [_take(office, _Row(carrier, row, seen), read, now=now) for row in rows]
-    for one in taken:
-        _ROWS.labels(one.op.kind if one.op else "unknown", one.result["status"]).inc()
-    return _complete(office, carrier, taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,83 +61,163 @@ class _Row:
         return Kept(name, self.carrier.worker.id, self.carrier.device, self.said, now)
 
 
-def _take(office: Office, row: _Row, read: ReadRow, *, now: datetime) -> Taken:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A row that could be read: what it means, and under which name it is written down."""
+
+    row: _Row
+    op: Op
+    kept: Kept
+
+
+class _Apart(Exception):
+    """Something in these rows needs a transaction of its own."""
+
+
+def push(
+    office: Office, carrier: Carrier, rows: Iterable[Any], *, read: ReadRow = read_op, now: datetime
+) -> list[Taken]:
+    """What became of each row, in their order. No row stops another, and nothing that was said is lost.
+
+    Sending the same again changes nothing. Raises: NotAllowed.
+    """
+    carrier.worker.must_be_allowed(Action.SYNC)
+    with office.look() as uow:
+        device = uow.devices.of(carrier.worker.id, carrier.device)
+    seen = device.seen_at if device else None
+    told = [_read(_Row(carrier, row, seen), read, now) for row in rows]
+    taken: list[Taken] = []
+    for at in range(0, len(told), _TOGETHER):
+        taken += _take(office, told[at : at + _TOGETHER], now=now)
+    for one in taken:
+        _ROWS.labels(one.op.kind if one.op else "unknown", one.result["status"]).inc()
+    return _complete(office, carrier, taken)
+
+
+def _read(row: _Row, read: ReadRow, now: datetime) -> _Told | tuple[_Row, RowUnreadable]:
     try:
         op = read(row.said, row.carrier.schema)
     except RowUnreadable as refusal:
-        nameless = Op("", "", UUID(int=0), {}, {})
-        kept = row.kept(op_id(row.carrier.worker.id, nameless, {"row": row.said}), now)
-        return Taken(None, _refuse(office, row, kept, refusal, now=now))
-    if op.echo and _has_nothing_new(office, op, row.said):
-        return Taken(op, {"status": "applied"})
+        return row, refusal
     content = row.said if isinstance(row.said, Mapping) else {}
-    kept = row.kept(op_id(row.carrier.worker.id, op, content), now)
-    result = _retried(lambda: take_op(office, row, op, kept, now=now))
-    if op.kind == Kind.CASE and result["status"] == "applied":
-        release(office, op.id, now=now)
-    return Taken(op, {"op": op.op, "kind": op.kind, "id": str(op.id), **result})
+    return _Told(row, op, row.kept(op_id(row.carrier.worker.id, op, content), now))
 
 
-def _has_nothing_new(office: Office, op: Op, said: Mapping[str, Any]) -> bool:
-    """Whether an echo tells us nothing: RxDB sends back each document that it was corrected with.
+def _take(office: Office, some: list[_Told | tuple[_Row, RowUnreadable]], *, now: datetime) -> list[Taken]:
+    """Some rows together where nothing is wrong with any of them, else each by itself."""
+    plain = [told for told in some if isinstance(told, _Told)]
+    results = _together(office, plain, now=now) if 1 < len(plain) == len(some) else None
+    taken = []
+    for place, told in enumerate(some):
+        if not isinstance(told, _Told):
+            taken.append(_unreadable(office, *told, now=now))
+            continue
+        result = results[place] if results else _alone(office, told, now=now)
+        op = told.op
+        if op.kind == Kind.CASE and op.create and result["status"] in {"applied", "duplicate"}:
+            release(office, op.id, now=now)
+        taken.append(Taken(op, {"op": op.op, "kind": op.kind, "id": str(op.id), **result}))
+    return taken
+
+
+def _together(office: Office, some: list[_Told], *, now: datetime) -> list[Result] | None:
+    """The rows in one transaction, which costs less than one for each; None where one of them is not plain.
+
+    Then nothing of it was done, and each is done by itself: no row can spoil another.
+    """
+    try:
+        with office.work(now) as uow:
+            return [_do(uow, told, plain=True, now=now) for told in some]
+    except Exception:  # noqa: BLE001 - whatever it was, it comes again where that row stands alone
+        return None
+
+
+def _do(uow: UnitOfWork, told: _Told, *, plain: bool = False, now: datetime) -> Result:
+    """The op done inside this transaction, or its answer of before. Raises: _Apart, and as `do`."""
+    op = told.op
+    if op.echo and _tells_nothing(uow, told):
+        return {"status": "applied"}
+    uow.claimed_at = late_at(op.at, told.row.seen, now)
+    doing = Doing(uow, told.row.carrier, op, now, op.id if op.kind == Kind.CASE else None)
+    before = doing.pushed.answered(told.kept.id)
+    if before is not None:
+        return _repeated(before)
+    found = editing.do(doing)
+    if found and plain:
+        raise _Apart  # who wrote the other value is told by the timeline, which is written at the end
+    result = _done(doing, found)
+    doing.pushed.answer(told.kept, result)
+    uow.rulebook.passed("sync.changed")
+    return result
+
+
+def _tells_nothing(uow: UnitOfWork, told: _Told) -> bool:
+    """RxDB sends back each document that it was corrected with, once: there is nothing to be done.
 
     One that we do not know, and that is not deleted there either, has to be made again.
     """
-    if said["newDocumentState"].get("_deleted") is True:
-        return True
-    with office.look() as uow:
-        return bool(uow.feed.revisions({op.kind: [op.id]}))
+    deleted = told.row.said["newDocumentState"].get("_deleted") is True
+    return deleted or bool(uow.feed.revisions({told.op.kind: [told.op.id]}))
 
 
-def take_op(office: Office, row: _Row, op: Op, kept: Kept, *, now: datetime) -> Result:
+def _alone(office: Office, told: _Told, *, now: datetime) -> Result:
     """The op done, held or refused, in a transaction of its own; the answer of before for a repeat."""
-    case_id: UUID | None = op.id if op.kind == Kind.CASE else None
+    for _ in range(_TRIES - 1):
+        try:
+            return _attempt(office, told, now=now)
+        except (OperationalError, IntegrityError):
+            continue  # two writers waited for each other, or did the same at once: one of them tries again
+    return _attempt(office, told, now=now, last=True)
+
+
+def _attempt(office: Office, told: _Told, *, now: datetime, last: bool = False) -> Result:
     try:
         with office.work(now) as uow:
-            uow.claimed_at = late_at(op.at, row.seen, now)
-            doing = Doing(uow, row.carrier, op, now, case_id)
-            pushed = doing.pushed
-            if not pushed.claim(kept):
-                return _repeated(pushed, kept.id)
-            found = editing.do(doing)
-            result = _done(doing, found)
-            pushed.answer(kept, result)
-            uow.rulebook.passed("sync.changed")
-            return result
+            return _do(uow, told, now=now)
     except ParentUnknown as orphan:
-        return _hold(office, kept, op, orphan.parent_id, now=now)
+        return _hold(office, told.kept, told.op, orphan.parent_id, now=now)
     except Refusal as refusal:
-        return _refuse(office, row, kept, refusal, op=op, now=now)
+        return _refuse(office, told, refusal, now=now)
     except OperationalError:
-        raise  # The database is not there, or two waited for each other: the device tries again.
-    except Exception as fault:  # noqa: BLE001 - one row must not brick a device; it is kept, and counted
-        _LOG.error("sync_row_failed", error=type(fault).__name__, kind=op.kind)
-        return _refuse(office, row, kept, KeptForTheOffice(), op=op, now=now)
+        raise  # The database is not there: the device tries again later.
+    except Exception as fault:  # one row must not brick a device; it is kept, and counted
+        if isinstance(fault, IntegrityError) and not last:
+            raise
+        _LOG.error("sync_row_failed", error=type(fault).__name__, kind=told.op.kind)
+        return _refuse(office, told, KeptForTheOffice(), now=now)
+
+
+def _unreadable(office: Office, row: _Row, refusal: RowUnreadable, *, now: datetime) -> Taken:
+    nameless = Op("", "", UUID(int=0), {}, {})
+    kept = row.kept(op_id(row.carrier.worker.id, nameless, {"row": row.said}), now)
+    return Taken(None, _refuse(office, _Told(row, nameless, kept), refusal, now=now))
 
 
 def release(office: Office, parent_id: UUID, *, now: datetime) -> int:
     """What waited for this case is done now, each row by itself. Returns how much."""
-    with office.work(now) as uow:
+    with office.look() as uow:
         waiting = _store(uow).waiting_for(parent_id)
     return sum(release_one(office, row, {}, now=now) for row in waiting)
 
 
 def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now: datetime) -> bool:
-    """A held row done as its worker's, with these fields changed; False where its worker has left."""
+    """A held row done as its worker's, with these fields changed; False where it waits on, or no more."""
     with office.look() as uow:
         worker = uow.identity.worker(row.kept.worker_id)
     if worker is None:
         return False
     said = {**row.kept.said, "set": {**row.kept.said["set"], **change}}
-    op = read_op(said, SCHEMA)
     again = _Row(Carrier(worker, row.kept.device_id), said, None)
+    told = _Told(again, read_op(said, SCHEMA), again.kept(row.kept.id, now))
     try:
         with office.work(now) as uow:
             uow.claimed_at = row.kept.at
-            doing = Doing(uow, again.carrier, op, now)
-            doing.pushed.release(row)
+            doing = Doing(uow, again.carrier, told.op, now)
+            if not doing.pushed.release(row):
+                return False  # somebody else was faster
             found = editing.do(doing)
-            doing.pushed.answer(again.kept(row.kept.id, now), _done(doing, found))
+            doing.pushed.answer_anew(told.kept, _done(doing, found))
+            uow.rulebook.passed("sync.changed")
             if change:
                 _tell(doing, "sync.filed", {}, [])
     except ParentUnknown:
@@ -161,18 +225,8 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
     except Refusal as refusal:
         with office.work(now) as uow:
             _store(uow).release(row)
-        _refuse(office, again, again.kept(row.kept.id, now), refusal, op=op, again=True, now=now)
+        _refuse(office, told, refusal, again=True, now=now)
     return True
-
-
-def _retried(act: Callable[[], Result]) -> Result:
-    """Two writers may wait for each other: then one of them is sent back by the database, and tries again."""
-    for _ in range(_TRIES - 1):
-        try:
-            return act()
-        except OperationalError:
-            continue
-    return act()
 
 
 def _done(doing: Doing, found: list[Conflict]) -> Result:
@@ -200,21 +254,21 @@ def _tell(doing: Doing, code: str, words: Mapping[str, Any], lost: list[Result])
     doing.pushed.tell(issue)
 
 
-def _repeated(pushed: SyncStore, name: UUID) -> Result:
-    before = pushed.answered(name) or {"status": "applied"}
-    return {**before, "status": "held" if before["status"] == "held" else "duplicate",
-            "first": before["status"]}  # fmt: skip
+def _repeated(before: Result) -> Result:
+    held = before["status"] == "held"
+    return {**before, "status": "held" if held else "duplicate", "first": before["status"]}
 
 
 def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime) -> Result:
     """The row waits for its case."""
-    plain = {"op": op.op or "held", "kind": op.kind, "id": str(op.id), "set": dict(op.set),
-             "was": dict(op.was), "create": op.create,
-             "at": utc_text(op.at) if op.at else None}  # fmt: skip
+    plain = {
+        "op": op.op or "held", "kind": op.kind, "id": str(op.id), "set": dict(op.set), "was": dict(op.was),
+        "create": op.create, "at": utc_text(op.at) if op.at else None,
+    }  # fmt: skip
     with office.work(now) as uow:
         pushed = _store(uow)
-        if not pushed.claim(kept):
-            return _repeated(pushed, kept.id)
+        if before := pushed.answered(kept.id):
+            return _repeated(before)
         waits = Kept(kept.id, kept.worker_id, kept.device_id, plain, now)
         pushed.hold(HeldRow(waits, parent_id, SCHEMA))
         result = {"status": "held", "reason": "parent-unknown"}
@@ -222,34 +276,25 @@ def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime)
     return result
 
 
-def _refuse(  # noqa: PLR0913 - what was refused, of whom, why and when
-    office: Office,
-    row: _Row,
-    kept: Kept,
-    refusal: Refusal,
-    *,
-    op: Op | None = None,
-    again: bool = False,
-    now: datetime,
-) -> Result:
+def _refuse(office: Office, told: _Told, refusal: Refusal, *, again: bool = False, now: datetime) -> Result:
     """The row is kept as it came, its worker is told, and their device is told what stands here."""
-    worker = row.carrier.worker
-    explained = {"code": refusal.code, "status": refusal.status, "details": dict(refusal.details)}
-    result = {"status": "rejected", "problem": explained}
+    worker, kept = told.row.carrier.worker, told.kept
+    op = told.op if told.op.kind else None
+    words = dict(refusal.details)
+    result = {"status": "rejected",
+              "problem": {"code": refusal.code, "status": refusal.status, "details": words}}  # fmt: skip
     with office.work(now) as uow:
         pushed = _store(uow)
-        if not pushed.claim(kept) and not again:
-            return _repeated(pushed, kept.id)
+        before = None if again else pushed.answered(kept.id)
+        if before:
+            return _repeated(before)
         kind, doc_id = (op.kind, op.id) if op else (None, None)
         pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
-        issue = Issue(
-            new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": dict(refusal.details)}, now
-        )
-        pushed.tell(issue)
+        pushed.tell(Issue(new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": words}, now))
         if op:
-            case_id = _case_of(uow, op)
-            uow.touched.answer_to(worker.id, Doc(op.kind, op.id, case_id), corrected=True)
-        pushed.answer(kept, result)
+            doc = Doc(op.kind, op.id, _case_of(uow, op))
+            uow.touched.answer_to(worker.id, doc, corrected=True)
+        (pushed.answer_anew if again else pushed.answer)(kept, result)
     return result
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -77,12 +77,15 @@ class SyncStore:
         row = self._connection.execute(_OP, {"id": op}).one_or_none()
         return dict(self._opened(row.said, "sync_op", op)["result"]) if row else None
 
-    def claim(self, kept: Kept) -> bool:
-        """Whether this is done for the first time. Whoever does the same at this moment waits for us."""
-        return insert_new(self._connection, ops, self._row(kept, "sync_op"))
-
     def answer(self, kept: Kept, result: Said) -> None:
-        """What the device was told."""
+        """What the device was told. Of two who do the same at one moment the second fails here, and nothing
+        of what it did is done.
+        """
+        told = {"row": kept.said, "result": result}
+        self._connection.execute(_ADD_OP, self._row(replace(kept, said=told), "sync_op"))
+
+    def answer_anew(self, kept: Kept, result: Said) -> None:
+        """What the device is told from now on of a row that waited."""
         sealed = self._sealed({"row": kept.said, "result": result}, "sync_op", kept.id)
         self._connection.execute(_ANSWER, {"op": kept.id, "said": sealed})
 
@@ -108,18 +111,18 @@ class SyncStore:
         insert_new(self._connection, held, {**self._row(row.kept, "sync_held"), **more})
 
     def waiting_for(self, parent_id: UUID) -> list[HeldRow]:
-        """What waits for this case, oldest first, locked."""
+        """What waits for this case, oldest first."""
         asked = select(held).where(held.c.parent_id == parent_id).order_by(held.c.at, held.c.id)
-        return self._held(asked.with_for_update())
+        return self._held(asked)
 
     def parents_awaited(self, limit: int) -> list[tuple[UUID, datetime]]:
         """The cases that something waits for, with since when."""
         asked = select(held.c.parent_id, held.c.at).order_by(held.c.at, held.c.id).limit(limit)
         return [(row.parent_id, row.at) for row in self._connection.execute(asked)]
 
-    def release(self, row: HeldRow) -> None:
-        """The row waits no more."""
-        self._connection.execute(delete(held).where(held.c.id == row.kept.id))
+    def release(self, row: HeldRow) -> bool:
+        """The row waits no more; False where it did not wait any longer."""
+        return self._connection.execute(delete(held).where(held.c.id == row.kept.id)).rowcount > 0
 
     def tell(self, issue: Issue) -> None:
         """The worker must be told this."""
@@ -194,4 +197,5 @@ def _by_id(table: Table) -> Any:  # noqa: ANN401 - a selection
 
 
 _OP: Final = _by_id(ops)
+_ADD_OP: Final = insert(ops)
 _ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"))
