@@ -3,7 +3,7 @@
 import signal
 import socket
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
@@ -41,6 +41,8 @@ app.command()(upkeep.retain)
 triage_app.command()(corrections)
 app.add_typer(triage_app, name="triage")
 app.add_typer(words_app, name="words")
+# Devices that wait for a hint would keep a server that is to end for a minute.
+_LAST_ANSWERS_SECONDS: Final = 10
 
 
 @app.command()
@@ -95,8 +97,9 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _serve(application: Application, door: socket.socket) -> None:
     config = uvicorn.Config(
-        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False
-    )
+        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     server.run(sockets=[door])
     if not server.started:
