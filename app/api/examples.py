@@ -47,6 +47,12 @@ _TIMELINE_ITEM: Final = {
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
     "because": [{"rule": "coverage.category"}],
 }  # fmt: skip
+_ATTACHMENT: Final = {
+    "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "state": "complete", "filename": "ប័ណ្ណប្រាក់ខែ.jpg",
+    "declared_type": "image/jpeg", "media_type": "image/jpeg", "size": 301_245, "sha256": "9f" * 32,
+    "offset": 301_245, "kept_size": 300_988, "kept_sha256": "0a" * 32, "position_removed": True,
+    "problem": None, "created_at": _OPENED, "completed_at": _LATER, "expires_at": None,
+}  # fmt: skip
 _ME: Final = {
     "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,
     "languages": ["km"], "on_duty": True,
@@ -67,6 +73,7 @@ SENT: Final[dict[str, Any]] = {
     "CasePatch": {"urgency": "U1", "reason": "ថៅកែវាយគាត់", "destination_country": None},
     "CloseIn": {"id": _ASKED, "outcome": "wages_recovered", "client_informed": "yes"},
     "CommandIn": {"id": _ASKED},
+    "CallOutIn": {"id": _ASKED, "phone_id": _PERSON},
     "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
     "MemberPatch": {"wages_claimed": {"amount_minor": 90_000, "currency": "THB"}, "in_danger": False},
     "SettleIn": {"choice": "lost"},
@@ -110,6 +117,8 @@ SENT: Final[dict[str, Any]] = {
 
 ANSWERED: Final[dict[str, Any]] = {
     "Alive": {"status": "alive"},
+    "AttachmentOut": _ATTACHMENT,
+    "Attachments": {"items": [_ATTACHMENT]},
     "CaseOut": _CASE_SHOWN,
     "CasePage": {"items": [{**_CASE_SHOWN, "members": []}], "next_cursor": None, "total": None},
     "Colleagues": {
@@ -120,9 +129,10 @@ ANSWERED: Final[dict[str, Any]] = {
             }
         ]
     },
+    "CallOutOut": {"id": _ASKED, "status": "reached", "seconds": 240},
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
-        "note": "សុវត្ថិភាព", "at": _LATER,
+        "note": "សុវត្ថិភាព", "at": _LATER, "seconds": 240, "call_id": _OTHER,
     },
     "RawArrival": {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",

@@ -172,22 +172,8 @@ class ContactAttemptRow(SQLModel, table=True):
     outcome: str
     note: bytes | None = sealed_field()
     at: datetime
-
-
-class AttachmentRow(SQLModel, table=True):
-    """A file of a case, by its fingerprint. `state` is pending until all its bytes are here."""
-
-    __tablename__ = "attachment"
-
-    id: UUID = Field(primary_key=True)
-    case_id: UUID = Field(foreign_key="case_file.id", index=True)
-    author_id: UUID = Field(foreign_key="worker.id")
-    name: bytes | None = sealed_field()
-    mime: str
-    size_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
-    sha256: str
-    state: str
-    at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = Field(default=None, foreign_key="call.id")
 
 
 class ConflictRow(SQLModel, table=True):
@@ -265,7 +251,6 @@ members = table_of(MemberRow)
 events = table_of(CaseEventRow)
 notes = table_of(NoteRow)
 contact_attempts = table_of(ContactAttemptRow)
-attachments = table_of(AttachmentRow)
 conflicts = table_of(ConflictRow)
 tasks = table_of(TaskRow)
 corrections = table_of(CorrectionRow)

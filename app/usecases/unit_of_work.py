@@ -7,13 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.attachments.store import AttachmentStore
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.calls.store.calls import CallStore
+from app.calls.store.dials import DialStore
+from app.calls.store.missed import MissedCallStore
 from app.calls.store.prompts import PromptStore
 from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
-from app.cases.store.attachments import AttachmentStore
 from app.cases.store.cases import CaseStore
 from app.cases.store.conflicts import ConflictStore
 from app.cases.store.records import RecordStore
@@ -51,10 +53,12 @@ class UnitOfWork:
         self.cases = CaseStore(connection, vault, self.touched)
         self.conflicts = ConflictStore(connection, vault, self.touched)
         self.devices = DeviceStore(connection, vault)
+        self.dials = DialStore(connection, vault)
         self.feed = FeedStore(connection)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault, self.touched)
+        self.missed = MissedCallStore(connection)
         self.outbox = OutboxStore(connection, vault, self.touched)
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)

@@ -44,6 +44,7 @@ SILENT = {
     "claim_due": "to devices a text that waits is queued, whoever holds it",
     "offer": "as claim_due",
     "known_as": "the carrier's id is not shown",
+    "postpone": "when the worker looks at a file again is not shown",
 }
 WRITES = {"insert", "update", "delete", "insert_new", "insert_or_change"}
 

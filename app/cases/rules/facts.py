@@ -114,6 +114,13 @@ class ContactAttempted(Fact):
     attempt_id: UUID
     channel: str
     outcome: str
+    seconds: int | None = None
+    call_id: UUID | None = None
+
+    def details(self) -> dict[str, Any]:
+        """As of every fact; a call and its length only where there was a call of ours."""
+        told = {"seconds", "call_id"} if self.call_id is None else set()
+        return {name: as_json(value) for name, value in self._values() if name not in told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +191,6 @@ class ConflictSettled(Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class AttachmentAdded(Fact):
-    """A file belongs to the case."""
-
-    kind = "attachment.added"
-    attachment_id: UUID
-    mime: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class StatusChanged(Fact):
     """The case is at another stage."""
 
@@ -255,6 +252,16 @@ class AnswerGiven(Fact):
     said: str
     message_id: UUID | None = None
     call_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentAdded(Fact):
+    """A worker added a file, whole and checked."""
+
+    kind = "attachment.added"
+    attachment_id: UUID
+    media_type: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
