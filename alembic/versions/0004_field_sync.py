@@ -182,9 +182,7 @@ _THERE_ALREADY = {
     "note": "SELECT id, case_id FROM note",
     "contact_attempt": "SELECT id, case_id FROM contact_attempt",
     "task": "SELECT id, case_id FROM task",
-    "message": (
-        "SELECT message_id, MIN(CAST(case_id AS VARCHAR(36))) FROM message_case GROUP BY message_id"
-    ),
+    "message": ("SELECT message_id, MIN(CAST(case_id AS VARCHAR(36))) FROM message_case GROUP BY message_id"),
 }
 
 
