@@ -1,4 +1,4 @@
-"""The native protocol on a faulty network: cut anywhere, nothing is missed, lost or doubled."""
+"""The native protocol on a faulty network: wherever it is cut, nothing is missed, lost or doubled."""
 
 import random
 from collections import Counter
