@@ -14,6 +14,7 @@ import app.escalation.tables
 import app.identity.tables
 import app.intake.tables
 import app.outbox.tables
+import app.privacy.tables
 import app.store.heartbeats  # noqa: F401 - as those above: importing a module of tables registers them
 from alembic import context
 from app.settings import Settings

@@ -53,6 +53,7 @@ from app.usecases.unit_of_work import Office
 from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
+from app.workers.retention import BreachTimer, Forgetting
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
@@ -166,6 +167,8 @@ class Application:
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
+            Loop("forgetting", self.forgetting.step),
+            Loop("breaches", BreachTimer(self.office).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if caller := twilio_caller(self.settings):
@@ -196,6 +199,11 @@ class Application:
     def retention(self) -> Retention:
         """What lets go of recordings whose time is over."""
         return Retention(self.office, self.recording_files, timedelta(days=self.settings.recording_days))
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """What lets go of names, numbers and words whose time is over."""
+        return Forgetting(self.office, self.recording_files)
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
@@ -246,6 +254,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         callbacks=_callback_rules(settings),
         call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
+        retention=configuration.retention,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

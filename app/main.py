@@ -13,6 +13,7 @@ from app.api import (
     calling,
     case_work,
     cases,
+    erasing,
     exports,
     intake,
     operations,
@@ -32,6 +33,7 @@ from app.settings import Settings
 
 _ROOMS: Final = (
     operations, sign_in, cases, case_work, calling, phones, intake, people, recordings, exports,
+    erasing,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 

@@ -23,6 +23,7 @@ from app.escalation.store import TimerStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
+from app.privacy.store import BreachStore, EraserStore, ErasureStore, TimingStore
 from app.store.database import Database
 from app.store.heartbeats import HeartbeatStore
 from app.usecases.rulebook import Rulebook
@@ -39,9 +40,12 @@ class UnitOfWork:
         self.rulebook = rulebook
         self.vault = vault
         self.audit = AuditStore(connection, vault)
+        self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault)
         self.dials = DialStore(connection, vault)
+        self.eraser = EraserStore(connection, vault)
+        self.erasures = ErasureStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault)
@@ -52,6 +56,7 @@ class UnitOfWork:
         self.records = RecordStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection)
+        self.timing = TimingStore(connection)
 
     def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
         """Write these facts into the case's timeline and into the audit chain."""
