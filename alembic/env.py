@@ -7,6 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
+import app.attachments.tables
 import app.audit.tables
 import app.calls.tables
 import app.cases.tables

@@ -9,6 +9,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
+from app.attachments.rules.uploads import Limits
 from app.audit.service import AnchorFile, anchor_end
 from app.calls.rules.callbacks import CallbackRules
 from app.calls.rules.sounds import MOST_BYTES
@@ -50,6 +51,7 @@ from app.store.plain_files import PlainFiles
 from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
+from app.workers.attachments import Attachments
 from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
@@ -151,6 +153,16 @@ class Application:
         return ChtDoor(self.office, self.inbox, self.clock, secrets, self._is_worker)
 
     @cached_property
+    def files(self) -> FileStore:
+        """The files of cases, sealed; a folder in which nothing else lies, so that strays can be swept."""
+        return FileStore(self.settings.files_dir / "attachments", self.office.rulebook.passed)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        """What settles uploads, and removes what nobody needs any more."""
+        return Attachments(self.office, self.files, self.clock)
+
+    @cached_property
     def carriers(self) -> tuple[Carrier, ...]:
         """Whom the outbox hands texts to by itself; gateway phones fetch theirs."""
         sender = twilio_sender(self.settings)
@@ -169,6 +181,7 @@ class Application:
             Loop("retention", self.retention.step),
             Loop("forgetting", self.forgetting.step),
             Loop("breaches", BreachTimer(self.office).step),
+            Loop("attachments", self.attachments.step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if caller := twilio_caller(self.settings):
@@ -255,6 +268,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
         retention=configuration.retention,
+        attachments=_attachment_limits(settings),
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)
@@ -316,6 +330,16 @@ def _account(settings: Settings) -> Account | None:
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds
+    )
+
+
+def _attachment_limits(settings: Settings) -> Limits:
+    return Limits(
+        file_bytes=settings.attachment_max_bytes,
+        case_bytes=settings.attachment_case_max_bytes,
+        open_uploads=settings.attachment_open_uploads,
+        unfinished_for=settings.attachment_unfinished_for,
+        keep_position=settings.attachments_keep_position,
     )
 
 

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from app.api import (
+    attachments,
+    blobs,
     calling,
     case_work,
     cases,
@@ -27,13 +29,14 @@ from app.api.doors import Services
 from app.api.headers import SafeHeaders
 from app.api.limits import BodyLimit
 from app.api.problems import Problems
+from app.api.tus import PATH, SpeaksTus
 from app.bootstrap import Application, build
 from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
 _ROOMS: Final = (
-    operations, sign_in, cases, case_work, calling, phones, intake, people, recordings, exports,
-    erasing,
+    operations, sign_in, cases, case_work, calling, phones, intake, people, recordings, attachments,
+    blobs, exports, erasing,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
@@ -53,11 +56,13 @@ def create_app(application: Application | None = None) -> FastAPI:
         routes=list[BaseRoute](doors),
     )
     app.state.services = Services(
-        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files
-    )
+        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
+        wired.attachments.look_after,
+    )  # fmt: skip
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(SpeaksTus)
+    app.add_middleware(BodyLimit, larger={PATH: wired.settings.attachment_max_bytes})
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
     for room in _ROOMS:

@@ -47,6 +47,12 @@ _TIMELINE_ITEM: Final = {
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
     "because": [{"rule": "coverage.category"}],
 }  # fmt: skip
+_ATTACHMENT: Final = {
+    "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "state": "complete", "filename": "ប័ណ្ណប្រាក់ខែ.jpg",
+    "declared_type": "image/jpeg", "media_type": "image/jpeg", "size": 301_245, "sha256": "9f" * 32,
+    "offset": 301_245, "kept_size": 300_988, "kept_sha256": "0a" * 32, "position_removed": True,
+    "problem": None, "created_at": _OPENED, "completed_at": _LATER, "expires_at": None,
+}  # fmt: skip
 _ME: Final = {
     "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,
     "languages": ["km"], "on_duty": True,
@@ -107,6 +113,8 @@ ANSWERED: Final[dict[str, Any]] = {
     "CheckOut": {"genuine": True},
     "ReceiptOut": _RECEIPT,
     "Alive": {"status": "alive"},
+    "AttachmentOut": _ATTACHMENT,
+    "Attachments": {"items": [_ATTACHMENT]},
     "CaseOut": _CASE_SHOWN,
     "CasePage": {"items": [{**_CASE_SHOWN, "members": []}], "next_cursor": None, "total": None},
     "Colleagues": {

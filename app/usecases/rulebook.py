@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.attachments.rules.uploads import Limits
 from app.calls.rules.callbacks import CallbackRules
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
@@ -61,6 +62,7 @@ class Rulebook:
     call_maker: Maker | None = None
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
     retention: RetentionRules = field(default_factory=RetentionRules)
+    attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
 
     def urgency_of(self, categories: tuple[str, ...], words: Urgency) -> Urgency:

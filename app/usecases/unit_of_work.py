@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.attachments.store import AttachmentStore
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.calls.store.calls import CallStore
@@ -39,6 +40,7 @@ class UnitOfWork:
         """Put every store on this connection."""
         self.rulebook = rulebook
         self.vault = vault
+        self.attachments = AttachmentStore(connection, vault)
         self.audit = AuditStore(connection, vault)
         self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)

@@ -216,6 +216,16 @@ class AnswerGiven(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentAdded(Fact):
+    """A worker added a file, whole and checked."""
+
+    kind = "attachment.added"
+    attachment_id: UUID
+    media_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallReceived(Fact):
     """Somebody called, or was called back."""
 

@@ -29,8 +29,9 @@ from app.privacy.store.belonging import (
 _INDEX_BYTES: Final = 16
 # What a value is bound to where it is not `id`.
 _KEYS: Final = {"dial": "call_id", "guardian": "member_id", "phone_rule": "phone_index"}
-# In an open case a text to those who work here goes on its way.
 _CANCELLED: Final = "erased"
+# Of a file that somebody knows, its fingerprint would tell that it was here.
+_NO_DIGEST: Final = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,10 @@ class EraserStore:
             case "inbox":
                 self._set(table, rows, scrubbed_at=now)
             case "attachment" if "leftover" in table.c:
+                # The loop of attachments removes a file that is left over.
                 held = rows & table.c.file_name.is_not(None)
-                self._set(table, held, leftover=table.c.file_name, file_name=None, due_at=now, state="erased")
+                self._set(table, held, leftover=table.c.file_name, file_name=None, due_at=now)
+                self._set(table, rows, state="erased", sha256=_NO_DIGEST, kept_sha256=None)
             case _:
                 pass
 
