@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, or_, select, true
 from sqlmodel import SQLModel
 
 Condition = ColumnElement[bool]
@@ -146,7 +146,7 @@ def _messages(case_id: UUID, points: Collection[UUID], *, whole: bool) -> Condit
     return mine & theirs & table.c.id.not_in(_in_live_cases(but=case_id))
 
 
-def _in_live_cases(but: UUID | None = None) -> object:
+def _in_live_cases(but: UUID | None = None) -> Select[tuple[UUID]]:
     links, cases = _table("message_case"), _table("case_file")
     found = select(links.c.message_id).join(cases, cases.c.id == links.c.case_id).where(live_cases())
     return found.where(cases.c.id != but) if but else found
