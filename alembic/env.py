@@ -16,7 +16,9 @@ import app.identity.tables
 import app.intake.tables
 import app.outbox.tables
 import app.privacy.tables
-import app.store.heartbeats  # noqa: F401 - as those above: importing a module of tables registers them
+import app.store.feed
+import app.store.heartbeats
+import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them
 from alembic import context
 from app.settings import Settings
 from app.store.database import Database

@@ -29,7 +29,7 @@ from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration, load_configuration, own_or_shipped
-from app.crypto.keyring import KeyRing, load_or_make
+from app.crypto.keyring import KeyFile, KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
@@ -48,6 +48,7 @@ from app.store.database import Database
 from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
+from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
 from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
@@ -182,13 +183,14 @@ class Application:
             Loop("forgetting", self.forgetting.step),
             Loop("breaches", BreachTimer(self.office).step),
             Loop("attachments", self.attachments.step),
+            Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
         if caller := twilio_caller(self.settings):
             loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
-        make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
+        make_way = self.inbox.make_way if self.settings.runs_worker_inside else lambda: None
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
     def _anchor(self, now: datetime) -> None:
@@ -236,17 +238,14 @@ class Application:
         return False
 
 
-def _at_once() -> None:
-    """Wait for nobody."""
-
-
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
     """The application for these settings.
 
     Raises: ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError.
     """
     configuration = load_configuration(settings.config_dir)
-    vault = Vault(_ring(settings))
+    clock = clock or SystemClock()
+    vault = _vault(settings, clock.now())
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
@@ -263,6 +262,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         ways=_ways(settings, configuration, secrets),
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
+        category_names={code: one.labels for code, one in configuration.categories.items()},
+        held_for=timedelta(days=settings.sync_closed_days),
         menu={str(key): category for key, category in MENU.items()},
         callbacks=_callback_rules(settings),
         call_maker=_call_maker(settings),
@@ -273,7 +274,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     if passed:
         rulebook = replace(rulebook, passed=passed)
     office = Office(Database(settings.database_url), vault, rulebook)
-    return Application(settings, configuration, office, clock or SystemClock(), secrets)
+    return Application(settings, configuration, office, clock, secrets)
 
 
 @cache
@@ -355,11 +356,14 @@ def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vau
     return found
 
 
-def _ring(settings: Settings) -> KeyRing:
-    """The key ring: made on first use in the demo, never in production."""
+def _vault(settings: Settings, now: datetime) -> Vault:
+    """The vault over the key file, which is made on first use in the demo, never in production."""
+    file = KeyFile(settings.keys_file)
     if settings.environment is Environment.DEMO:
-        return load_or_make(settings.keys_file, made_for=Environment.DEMO)
-    return KeyRing.load(settings.keys_file)
+        ring = load_or_make(settings.keys_file, made_for=Environment.DEMO, now=now)
+    else:
+        ring = KeyRing.load(settings.keys_file)
+    return Vault(ring, file.newer)
 
 
 def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:

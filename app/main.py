@@ -15,18 +15,25 @@ from app.api import (
     calling,
     case_work,
     cases,
+    conflicts,
+    devices,
     erasing,
     exports,
+    hints,
     intake,
     operations,
     people,
     phones,
     recordings,
+    rxdb,
     sign_in,
+    sync,
 )
+from app.api.compression import Unpacked
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
+from app.api.hints import Hints
 from app.api.limits import BodyLimit
 from app.api.problems import Problems
 from app.api.tus import PATH, SpeaksTus
@@ -35,8 +42,8 @@ from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
 _ROOMS: Final = (
-    operations, sign_in, cases, case_work, calling, phones, intake, people, recordings, attachments,
-    blobs, exports, erasing,
+    operations, sign_in, devices, cases, case_work, calling, phones, intake, people, recordings, attachments,
+    blobs, exports, sync, hints, rxdb, conflicts, erasing,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
@@ -59,8 +66,10 @@ def create_app(application: Application | None = None) -> FastAPI:
         wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
         wired.attachments.look_after,
     )  # fmt: skip
+    app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
+    app.add_middleware(Unpacked)
     app.add_middleware(SpeaksTus)
     app.add_middleware(BodyLimit, larger={PATH: wired.settings.attachment_max_bytes})
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))

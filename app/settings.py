@@ -143,6 +143,8 @@ class Settings(BaseSettings):
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
     worker_case_limit: PositiveInt = 30
+    sync_closed_days: PositiveInt = 30
+    sync_hint_seconds: NonNegativeInt = 55
 
     gateway_secrets: dict[str, str] = Field(
         default={}, repr=False, description="SPEAN_GATEWAY_<NAME>_SECRET by NAME"

@@ -79,6 +79,7 @@ class Asking:
     worker: Worker
     office: Office
     now: datetime
+    device: str | None = None  # the id that the device gave itself at sign-in
 
 
 def services(request: Request) -> Services:
@@ -91,16 +92,17 @@ def asking(
     given: Annotated[Services, Depends(services)],
     token: Annotated[str | None, Depends(_BEARER)],
 ) -> Asking:
-    """The worker who asks, if the route's capability is theirs. Raises: NotSignedIn, NotAllowed."""
+    """The worker who asks, if the route's capability is theirs. Raises: NotSignedIn,
+    DeviceRevoked, NotAllowed."""
     if token is None:
         raise NotSignedIn
     now = given.clock.now()
     with given.office.look() as uow:
-        worker = signing_in.holder(uow, token, now=now)
+        worker, device = signing_in.holder(uow, token, now=now)
     capability = capability_of(request.scope["endpoint"])
     if capability is not None:
         worker.must_be_allowed(capability)
-    return Asking(worker, given.office, now)
+    return Asking(worker, given.office, now, device)
 
 
 Asked = Annotated[Asking, Depends(asking)]

@@ -57,6 +57,7 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
     field: str | None = Field(default=None, description="where one header or part of it is at fault: which")
+    wipe: bool | None = Field(default=None, description="where the device is to forget everything it holds")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
     because: str | None = Field(default=None, description="where a phone must not be used: why")
     next_safe_at: datetime | None = Field(default=None, description="when a person may be called, if ever")

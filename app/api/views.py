@@ -11,7 +11,8 @@ from app.escalation.rules.ladder import ClockKind
 from app.identity.rules import Role
 from app.kernel.urgency import Urgency
 from app.usecases.attaching import Attachment, State
-from app.usecases.seeing import CaseView, Person, Timer
+from app.usecases.fields import FLAGS, Wages
+from app.usecases.seeing import CaseView, Member, Person, Timer
 
 
 class PersonOut(BaseModel):
@@ -31,7 +32,21 @@ class MemberOut(BaseModel):
     id: UUID
     status: str
     outcome: str | None
+    wages_claimed: Wages | None = None
+    minor: bool = False
+    in_danger: bool = False
+    do_not_contact: bool = False
     person: PersonOut
+
+    @classmethod
+    def of(cls, member: Member, person: PersonOut) -> "MemberOut":
+        """A member as it is shown, with as much of the person as may be."""
+        wages = member.wages_claimed
+        return cls(
+            id=member.id, status=member.status, outcome=member.outcome, person=person,
+            wages_claimed=Wages(amount_minor=wages.amount_minor, currency=wages.currency) if wages else None,
+            **{flag: flag in member.flags for flag in FLAGS},
+        )  # fmt: skip
 
 
 class TimerOut(BaseModel):
@@ -79,6 +94,7 @@ class CaseOut(BaseModel):
     updated_at: datetime
     outcome: str | None
     client_informed: str | None
+    conflict: str | None = Field(description="hard while a person has to say which of two values holds")
     next_timer: TimerOut | None
     member_count: int
     members: list[MemberOut]
@@ -100,13 +116,10 @@ class CaseOut(BaseModel):
             owner_id=case.owner_id, queue=case.queue, opened_at=case.opened_at,
             accepted_at=case.accepted_at, first_contact_at=case.first_contact_at, closed_at=case.closed_at,
             hold_until=case.hold_until, overdue_since=case.overdue_since, updated_at=case.updated_at,
-            outcome=case.outcome, client_informed=case.client_informed,
+            outcome=case.outcome, client_informed=case.client_informed, conflict=case.conflict,
             next_timer=timer_out(view.next_timer) if view.next_timer else None,
             member_count=case.member_count,
-            members=[
-                MemberOut(id=m.id, status=m.status, outcome=m.outcome, person=person(m.person))
-                for m in view.members
-            ],
+            members=[MemberOut.of(member, person(member.person)) for member in view.members],
             reporter=person(view.reporter) if view.reporter else None,
             summary=case.summary if in_full else None, version=case.version,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from app.attachments.rules.kinds import MediaType
 from app.attachments.rules.uploads import Attachment, Kept, State, StoredFile
 from app.attachments.tables import attachments
 from app.crypto.vault import Place, Vault
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
 
 _COUNTED: Final = (State.PENDING.value, State.COMPLETE.value)
@@ -19,17 +20,20 @@ _COUNTED: Final = (State.PENDING.value, State.COMPLETE.value)
 class AttachmentStore:
     """Attachments as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def add(self, attachment: Attachment) -> bool:
         """Keep a new one; False where its id is taken."""
+        self._touched.note(Kind.ATTACHMENT, attachment.id, attachment.case_id)
         return insert_new(self._connection, attachments, self._values(attachment))
 
     def save(self, attachment: Attachment) -> None:
         """The attachment as it is now."""
+        self._touched.note(Kind.ATTACHMENT, attachment.id, attachment.case_id)
         changed = update(attachments).where(attachments.c.id == attachment.id)
         self._connection.execute(changed.values(self._values(attachment)))
 

@@ -33,18 +33,21 @@ class Action(StrEnum):
     EXPORT_CASES = "export_cases"
     ERASE = "erase"  # erase on request, and see what was erased
     LOG_BREACHES = "log_breaches"
+    SYNC = "sync"  # hold copies of cases on a device
+    REVOKE_DEVICES = "revoke_devices"  # also those of others
 
 
 _FIELD: Final = frozenset({
     Action.SEE_SELF, Action.READ_CASES, Action.OPEN_CASES, Action.WORK_CASES, Action.READ_TASKS,
+    Action.SYNC,
 })  # fmt: skip
-_LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE}
+_LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_DEVICES}
 _MAY: Final = {
     Role.CASEWORKER: _FIELD,
     Role.DUTY_LEAD: _LEAD,
     Role.SUPERVISOR: _LEAD | {Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES},
     Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES},
-    Role.ADMIN: frozenset({Action.SEE_SELF, Action.LOG_BREACHES}),
+    Role.ADMIN: frozenset({Action.SEE_SELF, Action.REVOKE_DEVICES, Action.LOG_BREACHES}),
 }
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})
 
@@ -84,6 +87,36 @@ class Organisation:
     always_open: bool
     capacity: int
     verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A phone or computer that holds copies of cases for one worker.
+
+    `lineage` names the history that its cursors belong to; `issued` is the newest number it was given.
+    """
+
+    id: UUID
+    worker_id: UUID
+    device_id: str
+    name: str | None
+    app_schema: int | None
+    lineage: bytes
+    issued: int
+    registered_at: datetime
+    seen_at: datetime | None
+    revoked_at: datetime | None
+
+
+class DeviceRevoked(Refusal):
+    """The device was lost, or is no longer trusted: what it holds is to be wiped."""
+
+    code = "device-revoked"
+    status = 401
+    told = ("wipe",)
+
+    def __init__(self) -> None:
+        super().__init__(wipe=True)
 
 
 class BadCredentials(Refusal):

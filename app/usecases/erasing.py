@@ -16,6 +16,7 @@ from app.kernel.ids import new_id
 from app.kernel.refusal import NotFound
 from app.privacy.rules import Receipt, UnderLegalHold, covered, digest_of
 from app.privacy.store import Cleared, KeptErasure, Scope
+from app.store.feed import Kind
 from app.usecases.seeing import locked_case
 from app.usecases.unit_of_work import UnitOfWork
 
@@ -164,9 +165,16 @@ def _clear(uow: UnitOfWork, case: Case, scope: Scope, *, now: datetime) -> Clear
     uow.eraser.clear_mentions(mentioned, cleared)
     if cleared.counts:
         uow.cases.save(replace(plain, updated_at=now))
+        _tell_devices(uow, case.id)
     if scope.whole and case.closed_at:
         uow.timing.mark(case.id, pseudonymised_at=now, scrubbed_at=now)
     return cleared
+
+
+def _tell_devices(uow: UnitOfWork, case_id: UUID) -> None:
+    """Whoever holds a copy of the case gets every document of it anew."""
+    for doc in uow.feed.docs_of([case_id]):
+        uow.touched.note(Kind(doc.kind), doc.id, doc.case_id, viewer=doc.viewer)
 
 
 def _codes_only(reasons: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

@@ -28,7 +28,9 @@ import app.cases.tables
 import app.escalation.tables
 import app.intake.tables
 import app.outbox.tables
-import app.store.heartbeats  # noqa: F401 - as those above: importing a module of tables registers them
+import app.store.feed
+import app.store.heartbeats
+import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them
 from app.audit.tables import head as audit_head
 from app.identity.tables import organisations, workers
 from app.store.database import Database

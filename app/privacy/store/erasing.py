@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, select, true, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, true, update
 from sqlmodel import SQLModel
 
 from app.crypto.vault import Place, SealBroken, Vault
@@ -25,10 +25,9 @@ from app.privacy.store.belonging import (
     phones_of,
     points_of,
 )
+from app.store.columns import SealedColumn, sealed_columns
 
 _INDEX_BYTES: Final = 16
-# What a value is bound to where it is not `id`.
-_KEYS: Final = {"dial": "call_id", "guardian": "member_id", "phone_rule": "phone_index"}
 _CANCELLED: Final = "erased"
 # Of a file that somebody knows, its fingerprint would tell that it was here.
 _NO_DIGEST: Final = "0" * 64
@@ -116,12 +115,13 @@ class EraserStore:
             table = SQLModel.metadata.tables.get(name)
             if table is None:
                 continue
-            sealed = [column for column in FATES[name] if column in table.c]
-            key = table.c[_key(table)]
-            found = self._connection.execute(select(key, *(table.c[column] for column in sealed)))
-            gone = [row[0] for row in found if self._mentions(table, row, sealed, wanted)]
-            self._connection.execute(delete(table).where(key.in_(gone)))
-            cleared.add(name, len(gone))
+            columns, gone = sealed_columns()[table], 0
+            for row in self._connection.execute(select(table)).mappings().all():
+                if self._mentions(columns, row, wanted):
+                    same = [column == row[column.name] for column in table.primary_key]
+                    self._connection.execute(delete(table).where(*same))
+                    gone += 1
+            cleared.add(name, gone)
 
     def _let_go(self, name: str, rows: ColumnElement[bool], cleared: Cleared, now: datetime) -> None:
         table = _table(name)
@@ -222,23 +222,24 @@ class EraserStore:
             for column, fate in FATES[table.name].items()
             if column in table.c and (not only or column in only)
         }
-        key = table.c[_key(table)]
-        asked = select(key, *(table.c[column] for column in fates)).where(rows).with_for_update()
         changed = 0
-        for row in self._connection.execute(asked).all():
+        for row in self._connection.execute(select(table).where(rows).with_for_update()).mappings().all():
             if values := self._values(table, row, fates):
-                self._connection.execute(update(table).where(key == row[0]).values(**values))
+                same = [column == row[column.name] for column in table.primary_key]
+                self._connection.execute(update(table).where(*same).values(**values))
                 changed += 1
         return changed
 
-    def _values(self, table: Table, row: Row[Any], fates: Mapping[str, Fate]) -> dict[str, Any]:
+    def _values(self, table: Table, row: RowMapping, fates: Mapping[str, Fate]) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for place, (column, fate) in enumerate(fates.items(), start=1):
-            where = Place(table.name, row[0], column)
-            if fate is Fate.NOTHING_LEFT and row[place] is not None:
+        sealed = {one.column.name: one for one in sealed_columns()[table]}
+        for column, fate in fates.items():
+            if row[column] is None:
+                continue
+            if fate is Fate.NOTHING_LEFT:
                 values[column] = None
-            elif fate is Fate.EMPTY and row[place] is not None and self._opened(row[place], where) != b"":
-                values[column] = self._vault.seal_bytes(b"", where)
+            elif fate is Fate.EMPTY and self._opened(row[column], sealed[column].place(row)) != b"":
+                values[column] = self._vault.seal_bytes(b"", sealed[column].place(row))
         if values:
             # An index cannot be told from a random one: it goes when the words beside it go.
             indexes = [column for column, fate in fates.items() if fate is Fate.RANDOM]
@@ -252,21 +253,18 @@ class EraserStore:
         except SealBroken:
             return None
 
-    def _mentions(self, table: Table, row: Row[Any], columns: list[str], wanted: list[str]) -> bool:
-        for place, column in enumerate(columns, start=1):
-            if row[place] is None:
-                continue
-            opened = self._opened(row[place], Place(table.name, row[0], column)) or b""
-            if any(one.encode() in opened for one in wanted):
-                return True
-        return False
+    def _mentions(self, columns: tuple[SealedColumn, ...], row: RowMapping, wanted: list[str]) -> bool:
+        opened = [
+            self._opened(row[one.column.name], one.place(row)) or b""
+            for one in columns
+            if row[one.column.name] is not None
+        ]
+        # A document's own id stands beside what is sealed, and not always in it.
+        beside = {str(value) for value in row.values() if isinstance(value, UUID)}
+        return bool(beside & set(wanted)) or any(one.encode() in text for one in wanted for text in opened)
 
     def _set(self, table: Table, rows: ColumnElement[bool], **values: Any) -> None:  # noqa: ANN401 - column values
         self._connection.execute(update(table).where(rows).values(**values))
-
-
-def _key(table: Table) -> str:
-    return _KEYS.get(table.name, "id")
 
 
 def _table(name: str) -> Table:
