@@ -9,9 +9,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
-from app.attachments.rules.uploads import Limits
 from app.audit.service import AnchorFile, anchor_end
-from app.calls.rules.callbacks import CallbackRules
 from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
@@ -28,6 +26,7 @@ from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
+from app.channels.twilio.voice_reconciler import VoiceReconciler
 from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyFile, KeyRing, load_or_make
 from app.crypto.passwords import password_matches
@@ -190,6 +189,8 @@ class Application:
             loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
+        if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
+            loops.append(Loop("voice-reconciler", voice_reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else lambda: None
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
@@ -265,11 +266,11 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         category_names={code: one.labels for code, one in configuration.categories.items()},
         held_for=timedelta(days=settings.sync_closed_days),
         menu={str(key): category for key, category in MENU.items()},
-        callbacks=_callback_rules(settings),
+        callbacks=settings.callback_rules,
         call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
         retention=configuration.retention,
-        attachments=_attachment_limits(settings),
+        attachments=settings.attachment_limits,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)
@@ -308,6 +309,14 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
 
 
+def twilio_voice_reconciler(settings: Settings, office: Office) -> VoiceReconciler | None:
+    """What looks for calls and recordings that Twilio never told of, where there is a number for calls."""
+    account = _voice_account(settings)
+    listed = (*settings.listed("twilio_voice_numbers"), *settings.listed("missed_call_numbers"))
+    numbers = frozenset(Phone.parse(number).e164 for number in listed)
+    return VoiceReconciler(office, account, numbers) if account else None
+
+
 def _desk_recordings(account: Account) -> TwilioRecordings:
     """What fetches while a worker waits on the line: a carrier that does not hear from us cuts them off."""
     hasty = replace(account, timeout_seconds=min(account.timeout_seconds, _DESK_SECONDS))
@@ -331,16 +340,6 @@ def _account(settings: Settings) -> Account | None:
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds
-    )
-
-
-def _attachment_limits(settings: Settings) -> Limits:
-    return Limits(
-        file_bytes=settings.attachment_max_bytes,
-        case_bytes=settings.attachment_case_max_bytes,
-        open_uploads=settings.attachment_open_uploads,
-        unfinished_for=settings.attachment_unfinished_for,
-        keep_position=settings.attachments_keep_position,
     )
 
 
@@ -374,15 +373,6 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))
     return tuple(ways)
-
-
-def _callback_rules(settings: Settings) -> CallbackRules:
-    numbers = frozenset(Phone.parse(number).e164 for number in settings.listed("missed_call_numbers"))
-    return CallbackRules(
-        numbers=numbers, after=settings.callback_after, every=settings.callback_every,
-        per_day=settings.callback_per_day, daily_budget=settings.callback_daily_budget,
-        countries=frozenset(settings.callback_countries), retries=settings.callback_retries,
-    )  # fmt: skip
 
 
 def _call_maker(settings: Settings) -> Maker | None:

@@ -13,7 +13,7 @@ from app.attachments.rules.uploads import Wish
 from app.cases.store.records import ContactAttempt, Person
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
-from app.store.feed import Kind
+from app.store.feed import Doc, Kind
 from app.store.files import new_ref
 from app.sync.pulling import Carrier
 from app.sync.rules import FieldsRefused, Lost, OnlyAdded, Op, ReadOnly
@@ -195,7 +195,9 @@ def see_issue(doing: Doing) -> None:
     doing.case_id = issue.case_id
     if doing.op.set.get("seen") is not True and "_deleted" not in doing.op.set:
         raise ReadOnly
-    if issue.seen_at is None:
+    if "_deleted" in doing.op.set:
+        doing.uow.feed.drop(issue.worker_id, Doc(Kind.SYNC_ISSUE, issue.id, issue.case_id))
+    elif issue.seen_at is None:
         doing.pushed.seen(issue, doing.now)
 
 

@@ -16,7 +16,7 @@ from app.usecases.unit_of_work import Office
 
 _LOOPS: Final = (
     "reception", "timers", "expiry", "calls", "callbacks", "anchors", "recordings", "retention",
-    "attachments", "sync",
+    "forgetting", "breaches", "attachments", "sync",
 )  # fmt: skip
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
@@ -52,8 +52,8 @@ def readiness(office: Office, *, now: datetime) -> list[Check]:
 def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     """Whether the worker's loops were seen lately, and whether timers fire on time."""
     with office.look() as uow:
-        diallers = ["dialler"] if uow.rulebook.call_maker else []
-        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *diallers)
+        callers = ["dialler", "voice-reconciler"] if uow.rulebook.call_maker else []
+        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *callers)
         wanted = {f"worker:{name}" for name in loops}
         alive = uow.heartbeats.alive_since(wanted, now - _SEEN_WITHIN)
         late, oldest = uow.timers.lateness(now - _LATE)

@@ -225,6 +225,14 @@ def _ids(items: list[TimelineItem], key: str) -> set[UUID]:
     return {UUID(item.details[key]) for item in items if item.details.get(key)}
 
 
+def _written(item: TimelineItem) -> dict[str, Any]:
+    """What people wrote: as text, or, where an edit went over it, as the values that stood there before."""
+    words = {name: text for name, text in item.private.items() if not name.endswith("_value")}
+    if "overwritten" in words:
+        return {**words, "overwritten": json.loads(words["overwritten"])}
+    return dict(words)
+
+
 def _both_values(item: TimelineItem) -> dict[str, Any]:
     """The two values of a conflict, each with who wrote it and when."""
     return {
@@ -243,7 +251,7 @@ def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, An
         behind |= words.get(item.details.get(key, ""), {})
     return {
         "id": item.id, "kind": item.kind, "at": item.at, "actor": item.actor, "case_id": item.case_id,
-        **item.details, **item.private, **behind,
+        **item.details, **_written(item), **behind,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, true, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, true, update
 from sqlmodel import SQLModel
 
 from app.crypto.vault import Place, SealBroken, Vault
@@ -116,7 +116,8 @@ class EraserStore:
             if table is None:
                 continue
             columns, gone = sealed_columns()[table], 0
-            for row in self._connection.execute(select(table)).mappings().all():
+            for found in self._connection.execute(select(table)).mappings().all():
+                row = dict(found)
                 if self._mentions(columns, row, wanted):
                     same = [column == row[column.name] for column in table.primary_key]
                     self._connection.execute(delete(table).where(*same))
@@ -223,14 +224,15 @@ class EraserStore:
             if column in table.c and (not only or column in only)
         }
         changed = 0
-        for row in self._connection.execute(select(table).where(rows).with_for_update()).mappings().all():
+        for found in self._connection.execute(select(table).where(rows).with_for_update()).mappings().all():
+            row = dict(found)
             if values := self._values(table, row, fates):
                 same = [column == row[column.name] for column in table.primary_key]
                 self._connection.execute(update(table).where(*same).values(**values))
                 changed += 1
         return changed
 
-    def _values(self, table: Table, row: RowMapping, fates: Mapping[str, Fate]) -> dict[str, Any]:
+    def _values(self, table: Table, row: Mapping[str, Any], fates: Mapping[str, Fate]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         sealed = {one.column.name: one for one in sealed_columns()[table]}
         for column, fate in fates.items():
@@ -253,7 +255,7 @@ class EraserStore:
         except SealBroken:
             return None
 
-    def _mentions(self, columns: tuple[SealedColumn, ...], row: RowMapping, wanted: list[str]) -> bool:
+    def _mentions(self, columns: tuple[SealedColumn, ...], row: Mapping[str, Any], wanted: list[str]) -> bool:
         opened = [
             self._opened(row[one.column.name], one.place(row)) or b""
             for one in columns
