@@ -9,9 +9,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
-from app.attachments.rules.uploads import Limits
 from app.audit.service import AnchorFile, anchor_end
-from app.calls.rules.callbacks import CallbackRules
 from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
@@ -57,6 +55,7 @@ from app.workers.attachments import Attachments
 from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
+from app.workers.retention import BreachTimer, Forgetting
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
@@ -180,6 +179,8 @@ class Application:
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
+            Loop("forgetting", self.forgetting.step),
+            Loop("breaches", BreachTimer(self.office).step),
             Loop("attachments", self.attachments.step),
             Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
@@ -190,7 +191,7 @@ class Application:
             loops.append(Loop("twilio-reconciler", reconciler.step))
         if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
             loops.append(Loop("voice-reconciler", voice_reconciler.step))
-        make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
+        make_way = self.inbox.make_way if self.settings.runs_worker_inside else lambda: None
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
     def _anchor(self, now: datetime) -> None:
@@ -215,6 +216,11 @@ class Application:
         """What lets go of recordings whose time is over."""
         return Retention(self.office, self.recording_files, timedelta(days=self.settings.recording_days))
 
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """What lets go of names, numbers and words whose time is over."""
+        return Forgetting(self.office, self.recording_files)
+
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
         gateways' door must not be a place where one can guess.
@@ -231,10 +237,6 @@ class Application:
             with self.office.work(now) as uow:
                 signing_in.refuse(uow, username, now=now)
         return False
-
-
-def _at_once() -> None:
-    """Wait for nobody."""
 
 
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
@@ -264,10 +266,11 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         category_names={code: one.labels for code, one in configuration.categories.items()},
         held_for=timedelta(days=settings.sync_closed_days),
         menu={str(key): category for key, category in MENU.items()},
-        callbacks=_callback_rules(settings),
+        callbacks=settings.callback_rules,
         call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
-        attachments=_attachment_limits(settings),
+        retention=configuration.retention,
+        attachments=settings.attachment_limits,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)
@@ -340,16 +343,6 @@ def _account(settings: Settings) -> Account | None:
     )
 
 
-def _attachment_limits(settings: Settings) -> Limits:
-    return Limits(
-        file_bytes=settings.attachment_max_bytes,
-        case_bytes=settings.attachment_case_max_bytes,
-        open_uploads=settings.attachment_open_uploads,
-        unfinished_for=settings.attachment_unfinished_for,
-        keep_position=settings.attachments_keep_position,
-    )
-
-
 def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vault) -> dict[str, str]:
     """The password of each gateway that has one: from the environment, in the demo else made up."""
     found = {}
@@ -380,15 +373,6 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))
     return tuple(ways)
-
-
-def _callback_rules(settings: Settings) -> CallbackRules:
-    numbers = frozenset(Phone.parse(number).e164 for number in settings.listed("missed_call_numbers"))
-    return CallbackRules(
-        numbers=numbers, after=settings.callback_after, every=settings.callback_every,
-        per_day=settings.callback_per_day, daily_budget=settings.callback_daily_budget,
-        countries=frozenset(settings.callback_countries), retries=settings.callback_retries,
-    )  # fmt: skip
 
 
 def _call_maker(settings: Settings) -> Maker | None:

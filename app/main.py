@@ -17,6 +17,7 @@ from app.api import (
     cases,
     conflicts,
     devices,
+    erasing,
     exports,
     hints,
     intake,
@@ -42,7 +43,7 @@ from app.settings import Settings
 
 _ROOMS: Final = (
     operations, sign_in, devices, cases, case_work, calling, phones, intake, people, recordings, attachments,
-    blobs, exports, sync, hints, rxdb, conflicts,
+    blobs, exports, sync, hints, rxdb, conflicts, erasing,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 

@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.attachments.rules.uploads import Limits
+from app.calls.rules.callbacks import CallbackRules
 from app.escalation.rules.calendar import parse_span
 from app.kernel.phone import NotAPhone, Phone
 
@@ -177,6 +179,27 @@ class Settings(BaseSettings):
     def anchors_file(self) -> Path:
         """Where the ends of the audit chain are noted: beside the keys unless said otherwise."""
         return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
+
+    @property
+    def attachment_limits(self) -> Limits:
+        """How large files may be, and how many may be on their way."""
+        return Limits(
+            file_bytes=self.attachment_max_bytes,
+            case_bytes=self.attachment_case_max_bytes,
+            open_uploads=self.attachment_open_uploads,
+            unfinished_for=self.attachment_unfinished_for,
+            keep_position=self.attachments_keep_position,
+        )
+
+    @property
+    def callback_rules(self) -> CallbackRules:
+        """Whom the hotline calls back, when and how often."""
+        return CallbackRules(
+            numbers=frozenset(Phone.parse(number).e164 for number in self.listed("missed_call_numbers")),
+            after=self.callback_after, every=self.callback_every, per_day=self.callback_per_day,
+            daily_budget=self.callback_daily_budget, countries=frozenset(self.callback_countries),
+            retries=self.callback_retries,
+        )  # fmt: skip
 
     @property
     def runs_worker_inside(self) -> bool:

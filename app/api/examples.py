@@ -58,6 +58,17 @@ _ME: Final = {
     "languages": ["km"], "on_duty": True,
 }  # fmt: skip
 
+_RECEIPT: Final = {
+    "id": _ASKED, "at": "2026-06-08T03:12:00Z", "case_id": _CASE, "person_id": _PERSON, "notes_erased": True,
+    "counts": {"contact_point": 1, "message": 3, "note": 2, "person": 1, "recording": 1},
+    "kept_for_other_cases": {"phones": 0, "people": 0},
+    "digest": "3d1f" * 16, "mac": "9ab2" * 16,
+}  # fmt: skip
+_BREACH: Final = {
+    "id": _ASKED, "kinds": ["lost_device"], "what": "ទូរស័ព្ទបុគ្គលិកម្នាក់បាត់", "records_estimate": 40,
+    "happened_at": None, "noticed_at": _OPENED, "due_at": "2026-06-11T03:00:00Z", "written_by": _WORKER,
+    "written_at": _LATER, "state": "open", "notified_at": None, "closed_at": None,
+}  # fmt: skip
 _DEVICE: Final = {
     "device": "phone-7", "worker_id": _WORKER, "name": "ទូរស័ព្ទរបស់ដារ៉ា", "registered_at": _OPENED,
     "seen_at": None, "revoked_at": None,
@@ -75,6 +86,14 @@ SENT: Final[dict[str, Any]] = {
     "CommandIn": {"id": _ASKED},
     "CallOutIn": {"id": _ASKED, "phone_id": _PERSON},
     "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
+    "BreachIn": {
+        "id": _ASKED, "kinds": ["lost_device"], "what": "ទូរស័ព្ទបុគ្គលិកម្នាក់បាត់", "noticed_at": _OPENED,
+        "records_estimate": 40,
+    },
+    "ErasureIn": {
+        "person_id": _PERSON, "reason": "ម្ចាស់ទិន្នន័យស្នើសុំ", "requested_by": "person", "notes": "erase",
+    },
+    "ReceiptOut": _RECEIPT,
     "MemberPatch": {"wages_claimed": {"amount_minor": 90_000, "currency": "THB"}, "in_danger": False},
     "SettleIn": {"choice": "lost"},
     "DeviceIn": {"device": "phone-7", "name": "ទូរស័ព្ទរបស់ដារ៉ា"},
@@ -116,6 +135,10 @@ SENT: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 ANSWERED: Final[dict[str, Any]] = {
+    "BreachOut": _BREACH,
+    "Breaches": {"items": [_BREACH]},
+    "CheckOut": {"genuine": True},
+    "ReceiptOut": _RECEIPT,
     "Alive": {"status": "alive"},
     "AttachmentOut": _ATTACHMENT,
     "Attachments": {"items": [_ATTACHMENT]},

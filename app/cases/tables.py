@@ -28,6 +28,7 @@ class CaseRow(SQLModel, table=True):
         partial_index("case_open_by_owner", "owner_id", where=_OPEN),
         partial_index("case_open_by_organisation", "organisation_id", where=_OPEN),
         partial_index("case_queue", "queue", where=_OPEN),
+        partial_index("case_over", "closed_at", where="closed_at IS NOT NULL"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -57,6 +58,8 @@ class CaseRow(SQLModel, table=True):
     version: int
     event_count: int = 0
     updated_at: datetime
+    scrubbed_at: datetime | None = None  # since when no words of its texts are kept
+    pseudonymised_at: datetime | None = None  # since when nothing in it names anybody
 
 
 class CaseCategoryRow(SQLModel, table=True):

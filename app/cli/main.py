@@ -15,6 +15,7 @@ from app.cli import backups, simulate, supervision, upkeep
 from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
+from app.cli.erasures import erasures_app, retain
 from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
@@ -40,7 +41,8 @@ app.command(name="export")(supervision.export)
 app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
 app.add_typer(prompts_app, name="prompts")
-app.command()(upkeep.retain)
+app.command()(retain)
+app.add_typer(erasures_app, name="erasures")
 app.command()(backups.backup)
 app.command()(backups.restore)
 triage_app.command()(corrections)

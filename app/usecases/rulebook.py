@@ -21,6 +21,7 @@ from app.kernel.phone import Phone
 from app.kernel.refusal import Refusal
 from app.kernel.urgency import Urgency, most_urgent
 from app.outbox.rules import Way
+from app.privacy.rules import RetentionRules
 
 
 class CategoryUnknown(Refusal):
@@ -68,6 +69,7 @@ class Rulebook:
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     call_maker: Maker | None = None
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
+    retention: RetentionRules = field(default_factory=RetentionRules)
     attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
 

@@ -27,6 +27,7 @@ from app.identity.devices import DeviceStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
+from app.privacy.store import BreachStore, EraserStore, ErasureStore, TimingStore
 from app.store.database import Database
 from app.store.feed import FeedStore, Touched
 from app.store.heartbeats import HeartbeatStore
@@ -49,11 +50,14 @@ class UnitOfWork:
         self.claimed_at: datetime | None = None  # when a device says that this was done
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
+        self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
         self.conflicts = ConflictStore(connection, vault, self.touched)
         self.devices = DeviceStore(connection, vault)
         self.dials = DialStore(connection, vault)
+        self.eraser = EraserStore(connection, vault)
+        self.erasures = ErasureStore(connection, vault)
         self.feed = FeedStore(connection)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
@@ -66,6 +70,7 @@ class UnitOfWork:
         self.scope = ScopeStore(connection)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection, self.touched)
+        self.timing = TimingStore(connection)
 
     def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
         """Write these facts into the case's timeline and into the audit chain."""

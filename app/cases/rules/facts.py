@@ -332,6 +332,26 @@ class CallDropped(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CasePseudonymised(Fact):
+    """Nothing in the case names anybody any more: its time was over. `counts`: rows by kind."""
+
+    kind = "case.pseudonymised"
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DataErased(Fact):
+    """Somebody asked for it: what names them, or anybody, is gone. `erasure_id` is the receipt's."""
+
+    kind = "data.erased"
+    erasure_id: UUID
+    whole_case: bool
+    person_id: UUID | None
+    notes: bool
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageMoved(Fact):
     """A text of ours reached another state: queued, sent, delivered, failed, expired, held back."""
 
