@@ -9,7 +9,19 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, exports, intake, operations, people, phones, recordings, sign_in
+from app.api import (
+    case_work,
+    cases,
+    credentials,
+    duress,
+    exports,
+    intake,
+    operations,
+    people,
+    phones,
+    recordings,
+    sign_in,
+)
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
@@ -20,6 +32,9 @@ from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
+_ROOMS: Final = (
+    operations, sign_in, credentials, cases, case_work, phones, intake, people, recordings, exports,
+)  # fmt: skip
 
 
 def create_app(application: Application | None = None) -> FastAPI:
@@ -37,14 +52,16 @@ def create_app(application: Application | None = None) -> FastAPI:
         routes=list[BaseRoute](doors),
     )
     app.state.services = Services(
-        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files
-    )
+        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files,
+        wired.sign_in_terms,
+    )  # fmt: skip
+    duress.attach(app)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
     app.add_middleware(BodyLimit)
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, phones, intake, people, recordings, exports):
+    for room in _ROOMS:
         app.include_router(room.door)
     describe(app)
     return app

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 from app.escalation.rules.calendar import parse_span
+from app.identity.rules import Role
 from app.kernel.phone import NotAPhone, Phone
 
 _PREFIX: Final = "SPEAN_"
@@ -74,6 +76,22 @@ def _countries(written: object) -> object:
     return codes
 
 
+def _networks(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    found = []
+    for place, network in enumerate(items(written), start=1):
+        try:
+            found.append(ip_network(network))
+        except ValueError:
+            raise ValueError(f"entry {place} is no address or network such as 10.0.0.0/8") from None
+    return tuple(found)
+
+
+def _roles(written: object) -> object:
+    return frozenset(items(written)) if isinstance(written, str) else written
+
+
 def _database(url: str) -> str:
     if not re.match(r"sqlite:///.|postgresql\+psycopg://", url):
         raise ValueError("is neither sqlite:///path/to/file nor postgresql+psycopg://user:password@host/name")
@@ -93,6 +111,8 @@ Numbers = Annotated[Listed, AfterValidator(_numbers)]
 Length = Annotated[timedelta, BeforeValidator(_length), Field(ge=timedelta(0))]
 Lengths = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_lengths)]
 Countries = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_countries)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+Roles = Annotated[frozenset[Role], NoDecode, BeforeValidator(_roles)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
@@ -135,6 +155,11 @@ class Settings(BaseSettings):
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
+    trusted_proxies: Networks = ()
+    require_totp_roles: Roles = frozenset()
+    sign_ins_per_minute: NonNegativeInt = 120
+    requests_per_minute: NonNegativeInt = 600
+    device_requests_per_minute: NonNegativeInt = 400
     worker_case_limit: PositiveInt = 30
 
     gateway_secrets: dict[str, str] = Field(

@@ -19,6 +19,7 @@ from app.crypto.keyring import KeyRing, KeyRingError
 from app.crypto.vault import Vault
 from app.i18n.catalogue import CatalogueError, Catalogues
 from app.i18n.wording import WordListError, load_unsafe_words
+from app.identity.rules import Role
 from app.identity.store import IdentityStore
 from app.intake.rules.lexicon import LexiconError, load_lexicon
 from app.settings import Environment, Settings
@@ -29,6 +30,7 @@ from app.usecases.health import Check, outbox_checks, readiness, recording_check
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
+_SEE_MUCH: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR, Role.ADMIN})
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
@@ -94,6 +96,8 @@ def _set_up(settings: Settings) -> Iterator[Check]:
     yield _keys(settings, production=production)
     secure = settings.public_base_url.startswith("https://")
     yield Check("public_base_url", secure or not production, "https" if secure else "not https")
+    if production:
+        yield _second_factor(settings)
     yield from _carriers(settings, configuration)
     yield _files_dir(settings.files_dir)
 
@@ -133,6 +137,15 @@ def _keys(settings: Settings, *, production: bool) -> Check:
     if mode & 0o077:
         return Check("keys", ok=False, finding=f"others may read {path}: chmod 600 it")
     return Check("keys", ok=True, finding="only their owner can read them")
+
+
+def _second_factor(settings: Settings) -> Check:
+    """Whether whoever sees much signs in with more than a password."""
+    lacking = ", ".join(sorted(role.value for role in _SEE_MUCH - settings.require_totp_roles))
+    finding = (
+        f"not asked of {lacking}: see SPEAN_REQUIRE_TOTP_ROLES" if lacking else "asked of those who see much"
+    )
+    return Check("one-time codes", ok=True, finding=finding, warns=bool(lacking))
 
 
 def _carriers(settings: Settings, configuration: Configuration | None) -> Iterator[Check]:

@@ -18,6 +18,9 @@ from app.cases.store.records import RecordStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
+from app.identity.allowances import AllowanceStore
+from app.identity.credentials import CredentialStore
+from app.identity.sign_ins import SignInStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
@@ -36,9 +39,11 @@ class UnitOfWork:
         """Put every store on this connection."""
         self.rulebook = rulebook
         self.vault = vault
+        self.allowances = AllowanceStore(connection, vault)
         self.audit = AuditStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault)
+        self.credentials = CredentialStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault)
@@ -46,6 +51,7 @@ class UnitOfWork:
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)
         self.records = RecordStore(connection, vault)
+        self.sign_ins = SignInStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection)
 
