@@ -22,6 +22,7 @@ def upgrade() -> None:
         token.alter_column("family_id", existing_type=sa.Uuid(), nullable=False)
         token.alter_column("duress", existing_type=sa.Boolean(), nullable=False)
     op.create_index(op.f("ix_token_family_id"), "token", ["family_id"])
+    op.create_index(op.f("ix_sign_in_attempt_last_at"), "sign_in_attempt", ["last_at"])
     op.create_table(
         "credential",
         sa.Column("worker_id", sa.Uuid(), nullable=False),
@@ -54,6 +55,7 @@ def downgrade() -> None:
     op.drop_table("allowance")
     op.drop_table("recovery_code")
     op.drop_table("credential")
+    op.drop_index(op.f("ix_sign_in_attempt_last_at"), table_name="sign_in_attempt")
     op.drop_index(op.f("ix_token_family_id"), table_name="token")
     with op.batch_alter_table("token") as token:
         for column in ("device_name", "duress", "signed_in_at", "family_id"):

@@ -10,6 +10,7 @@ from app.crypto.vault import Vault
 from app.identity.tables import allowances
 
 _MINUTE_SECONDS: Final = 60.0
+_ROUNDING_SECONDS: Final = 0.001  # thirds of a minute add up to a little more than one
 
 
 class AllowanceStore:
@@ -32,7 +33,7 @@ class AllowanceStore:
         """Whether this share of a minute was left; if so it is taken, in one statement."""
         moment = now.timestamp()
         asked = {"who": who, "first": moment + share * _MINUTE_SECONDS, "now": moment}
-        asked |= {"cost": share * _MINUTE_SECONDS, "edge": moment + _MINUTE_SECONDS}
+        asked |= {"cost": share * _MINUTE_SECONDS, "edge": moment + _MINUTE_SECONDS + _ROUNDING_SECONDS}
         return self._connection.execute(_TAKE[self._connection.dialect.name], asked).first() is not None
 
     def wait_for(self, who: bytes, *, share: float, now: datetime) -> float:
@@ -43,7 +44,7 @@ class AllowanceStore:
 
     def forget(self, now: datetime) -> None:
         """Rows that the clock has overtaken hold nothing."""
-        self._connection.execute(delete(allowances).where(allowances.c.spent_until < now.timestamp()))
+        self._connection.execute(_FORGET, {"now": now.timestamp()})
 
 
 def _take(dialect: Any) -> Any:  # noqa: ANN401 - one of two dialects' Insert
@@ -58,3 +59,12 @@ def _take(dialect: Any) -> Any:  # noqa: ANN401 - one of two dialects' Insert
 
 # Made once: it is asked for every few requests.
 _TAKE: Final = {"sqlite": _take(sqlite), "postgresql": _take(postgresql)}
+# A bounded handful, and none that is being counted on at this moment.
+_FORGET: Final = delete(allowances).where(
+    allowances.c.who_index.in_(
+        select(allowances.c.who_index)
+        .where(allowances.c.spent_until < bindparam("now"))
+        .limit(500)
+        .with_for_update(skip_locked=True)
+    )
+)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from app.crypto.passwords import token_hash
 from app.crypto.vault import Place, Vault
@@ -43,13 +43,8 @@ class SignInStore:
             tokens.c.worker_id == worker_id, tokens.c.revoked_at.is_(None), tokens.c.refresh_until > now
         )
         rows = self._connection.execute(asked.order_by(tokens.c.created_at.desc(), tokens.c.id)).all()
-        began = dict(
-            self._connection.execute(
-                select(tokens.c.id, tokens.c.created_at).where(tokens.c.id.in_([r.family_id for r in rows]))
-            )
-            .tuples()
-            .all()
-        )
+        first = select(tokens.c.id, tokens.c.created_at).where(tokens.c.id.in_([r.family_id for r in rows]))
+        began = {row.id: row.created_at for row in self._connection.execute(first)}
         return [
             ShownSignIn(
                 row.family_id, row.device_id,
@@ -115,8 +110,19 @@ class SignInStore:
 
     def forget_attempts(self, now: datetime) -> None:
         """What failed more than a day ago says nothing any more: strangers invent names without end."""
-        self._connection.execute(delete(attempts).where(attempts.c.last_at < now - _FORGET_AFTER))
+        self._connection.execute(_FORGET, {"before": now - _FORGET_AFTER})
 
 
 def _name_of(family_id: UUID) -> Place:
     return Place("token", family_id, "device_name")
+
+
+# A bounded handful, and none that somebody holds: whoever signs in at this moment must not wait for it.
+_FORGET: Final = delete(attempts).where(
+    attempts.c.name_index.in_(
+        select(attempts.c.name_index)
+        .where(attempts.c.last_at < bindparam("before"))
+        .limit(500)
+        .with_for_update(skip_locked=True)
+    )
+)

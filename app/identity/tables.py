@@ -73,7 +73,7 @@ class SignInAttemptRow(SQLModel, table=True):
 
     name_index: bytes = Field(primary_key=True)
     failed: int
-    last_at: datetime
+    last_at: datetime = Field(index=True)
 
 
 class CredentialRow(SQLModel, table=True):
