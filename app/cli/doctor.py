@@ -97,7 +97,7 @@ def _set_up(settings: Settings) -> Iterator[Check]:
     secure = settings.public_base_url.startswith("https://")
     yield Check("public_base_url", secure or not production, "https" if secure else "not https")
     if production:
-        yield _second_factor(settings)
+        yield from _signing_in(settings)
     yield from _carriers(settings, configuration)
     yield _files_dir(settings.files_dir)
 
@@ -139,13 +139,14 @@ def _keys(settings: Settings, *, production: bool) -> Check:
     return Check("keys", ok=True, finding="only their owner can read them")
 
 
-def _second_factor(settings: Settings) -> Check:
-    """Whether whoever sees much signs in with more than a password."""
+def _signing_in(settings: Settings) -> Iterator[Check]:
+    """Whether whoever sees much needs more than a password, and strangers can be told from workers."""
     lacking = ", ".join(sorted(role.value for role in _SEE_MUCH - settings.require_totp_roles))
-    finding = (
-        f"not asked of {lacking}: see SPEAN_REQUIRE_TOTP_ROLES" if lacking else "asked of those who see much"
-    )
-    return Check("one-time codes", ok=True, finding=finding, warns=bool(lacking))
+    asked = f"not asked of {lacking}: see SPEAN_REQUIRE_TOTP_ROLES" if lacking else "asked of who sees much"
+    yield Check("one-time codes", ok=True, finding=asked, warns=bool(lacking))
+    unnamed = not settings.trusted_proxies
+    proxy = "none named: all sign-ins seem to come from one address, see SPEAN_TRUSTED_PROXIES"
+    yield Check("proxies", ok=True, finding=proxy if unnamed else "named", warns=unnamed)
 
 
 def _carriers(settings: Settings, configuration: Configuration | None) -> Iterator[Check]:

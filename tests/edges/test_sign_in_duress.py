@@ -31,7 +31,8 @@ def _doors(here: Installation) -> Iterator[tuple[str, str]]:
     app = here.client.app
     assert isinstance(app, FastAPI)
     for route in iter_route_contexts(app.routes):
-        if capability_of(route.endpoint) in {None, Action.OPEN_DOOR}:
+        endpoint = route.endpoint
+        if endpoint is None or capability_of(endpoint) in {None, Action.OPEN_DOOR}:
             continue
         for method in sorted((route.methods or set()) - {"HEAD"}):
             assert route.path is not None
