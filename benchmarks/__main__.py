@@ -27,8 +27,10 @@ _ALL = {
     "reception": "reception",
     "timers": "timers",
     "list": "listing",
+    "sync": "sync",
     "csv": "exporting",
     "fold": "folding",
+    "recordings": "recordings",
 }
 
 

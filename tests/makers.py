@@ -201,6 +201,7 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
         "sign_ins_per_minute": 0,
         "requests_per_minute": 0,
         "device_requests_per_minute": 0,
+        "sync_hint_seconds": 0,
     }
     return Settings(_env_file=None, **{**values, **changes})
 

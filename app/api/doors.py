@@ -1,14 +1,16 @@
 """What every JSON route needs: a capability, the worker who asks, a unit of work, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar, cast
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from app.api.duress import must_be_empty, nobody_like
+from app.api.lines import Lines
 from app.api.origins import SignInTerms
 from app.api.problems import Problem
 from app.identity.rules import Action, Holder, Worker
@@ -71,7 +73,10 @@ class Services:
     clock: Clock
     token_minutes: int
     recordings: FileStore
+    files: FileStore
+    look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
     terms: SignInTerms
+    lines: Lines = field(default_factory=Lines)
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,8 @@ def asking(
 ) -> Asking:
     """The worker who asks, if the route's capability is theirs.
 
-    Raises: NotSignedIn, TooManyRequests, NotAllowed, TotpNeeded, FreshSignInNeeded; and what
-    `must_be_empty` raises.
+    Raises: NotSignedIn, DeviceRevoked, TooManyRequests, NotAllowed, TotpNeeded, FreshSignInNeeded; and
+    what `must_be_empty` raises.
     """
     if token is None:
         raise NotSignedIn

@@ -10,7 +10,7 @@ from app.api.origins import origin_of
 from app.api.schemas import DutyIn, Word
 from app.api.views import Me, TokenOut
 from app.crypto.passwords import Busy, which_matches
-from app.identity.rules import Action, BadCredentials, Worker
+from app.identity.rules import Action, BadCredentials, DeviceRevoked, Worker
 from app.kernel.refusal import NotSignedIn
 from app.usecases import signing_in
 from app.usecases.signing_in import Claim, SignIn, SignInDevice
@@ -78,13 +78,13 @@ def _signed_in(given: Given, claim: Claim, password: str, otp: str) -> SignIn:
         begun = signing_in.begin(uow, claim, now=now)
     try:
         which = which_matches(begun.hashes, password)
-    except Busy:
-        # Nobody looked at the password, so it was not wrong.
+        with given.office.work(now) as uow:
+            pair = signing_in.finish(uow, begun, which, otp, minutes=given.token_minutes, now=now)
+    except (Busy, DeviceRevoked):
+        # The password was not looked at, or it was right.
         with given.office.work(now) as uow:
             signing_in.forgive(uow, begun, now=now)
         raise
-    with given.office.work(now) as uow:
-        pair = signing_in.finish(uow, begun, which, otp, minutes=given.token_minutes, now=now)
     if pair is None:
         raise BadCredentials
     return pair

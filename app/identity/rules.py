@@ -35,20 +35,22 @@ class Action(StrEnum):
     CHANGE_SECRETS = "change_secrets"  # one's own second factor and second password
     MANAGE_SIGN_INS = "manage_sign_ins"  # see and end those of others
     RESET_PASSWORDS = "reset_passwords"  # of others
+    SYNC = "sync"  # hold copies of cases on a device
+    REVOKE_DEVICES = "revoke_devices"  # also those of others
 
 
 _FIELD: Final = frozenset({
     Action.SEE_SELF, Action.READ_CASES, Action.OPEN_CASES, Action.WORK_CASES, Action.READ_TASKS,
-    Action.CHANGE_SECRETS,
+    Action.CHANGE_SECRETS, Action.SYNC,
 })  # fmt: skip
-_LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE}
+_LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_DEVICES}
 _PEOPLE: Final = frozenset({Action.MANAGE_SIGN_INS, Action.RESET_PASSWORDS})
 _MAY: Final = {
     Role.CASEWORKER: _FIELD,
     Role.DUTY_LEAD: _LEAD,
     Role.SUPERVISOR: _LEAD | {Action.EXPORT_CASES} | _PEOPLE,
     Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES} | _PEOPLE,
-    Role.ADMIN: frozenset({Action.SEE_SELF, Action.CHANGE_SECRETS}) | _PEOPLE,
+    Role.ADMIN: frozenset({Action.SEE_SELF, Action.CHANGE_SECRETS, Action.REVOKE_DEVICES}) | _PEOPLE,
 }
 # What a stolen token must not be enough for: these ask for a password given lately.
 _FRESH: Final = frozenset({Action.EXPORT_CASES, Action.CHANGE_SECRETS, Action.RESET_PASSWORDS})
@@ -92,6 +94,36 @@ class Organisation:
     always_open: bool
     capacity: int
     verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A phone or computer that holds copies of cases for one worker.
+
+    `lineage` names the history that its cursors belong to; `issued` is the newest number it was given.
+    """
+
+    id: UUID
+    worker_id: UUID
+    device_id: str
+    name: str | None
+    app_schema: int | None
+    lineage: bytes
+    issued: int
+    registered_at: datetime
+    seen_at: datetime | None
+    revoked_at: datetime | None
+
+
+class DeviceRevoked(Refusal):
+    """The device was lost, or is no longer trusted: what it holds is to be wiped."""
+
+    code = "device-revoked"
+    status = 401
+    told = ("wipe",)
+
+    def __init__(self) -> None:
+        super().__init__(wipe=True)
 
 
 class BadCredentials(Refusal):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from app.crypto.passwords import token_hash
 from app.crypto.vault import Place, Vault
 from app.identity.rules import Attempts
-from app.identity.tables import attempts, tokens
+from app.identity.tables import attempts, devices, tokens
 from app.store.rows import insert_new, insert_or_change
 
 _PROVES_FOR: Final = timedelta(days=90)
@@ -43,16 +43,24 @@ class SignInStore:
             tokens.c.worker_id == worker_id, tokens.c.revoked_at.is_(None), tokens.c.refresh_until > now
         )
         rows = self._connection.execute(asked.order_by(tokens.c.created_at.desc(), tokens.c.id)).all()
+        names = self._device_names(worker_id)
         first = select(tokens.c.id, tokens.c.created_at).where(tokens.c.id.in_([r.family_id for r in rows]))
         began = {row.id: row.created_at for row in self._connection.execute(first)}
         return [
             ShownSignIn(
                 row.family_id, row.device_id,
-                self._vault.open(row.device_name, _name_of(row.family_id)) if row.device_name else None,
+                names.get(row.device_id),
                 row.signed_in_at or began.get(row.family_id, row.created_at), row.created_at,
             )
             for row in rows
         ]  # fmt: skip
+
+    def _device_names(self, worker_id: UUID) -> dict[str, str]:
+        asked = select(devices).where(devices.c.worker_id == worker_id, devices.c.name.is_not(None))
+        return {
+            row.device_id: self._vault.open(row.name, Place("device", row.id, "name"))
+            for row in self._connection.execute(asked)
+        }
 
     def end(self, worker_id: UUID, family_id: UUID, now: datetime) -> bool:
         """The sign-in is over; whether there was one that could go on."""
@@ -77,10 +85,6 @@ class SignInStore:
             tokens.c.revoked_at.is_(None), tokens.c.created_at > now - _PROVES_FOR,
         )  # fmt: skip
         return self._connection.execute(asked).scalar_one_or_none()
-
-    def keep_name(self, family_id: UUID, name: str) -> bytes:
-        """The device's name, sealed for its sign-in."""
-        return self._vault.seal(name, _name_of(family_id))
 
     def place(self, *words: str) -> bytes:
         """The key under which attempts are counted: a fingerprint, for the name must not lie open."""
@@ -111,10 +115,6 @@ class SignInStore:
     def forget_attempts(self, now: datetime) -> None:
         """What failed more than a day ago says nothing any more: strangers invent names without end."""
         self._connection.execute(_FORGET, {"before": now - _FORGET_AFTER})
-
-
-def _name_of(family_id: UUID) -> Place:
-    return Place("token", family_id, "device_name")
 
 
 # A bounded handful, and none that somebody holds: whoever signs in at this moment must not wait for it.

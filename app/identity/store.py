@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 from app.crypto.passwords import token_hash
 from app.crypto.vault import Place, Vault
 from app.identity.rules import Holder, Organisation, Role, Worker
-from app.identity.tables import credentials, organisations, tokens, workers
+from app.identity.tables import credentials, devices, organisations, tokens, workers
 from app.kernel.phone import Phone
 from app.store.rows import insert_or_change
 
@@ -49,7 +49,6 @@ class SignIn:
     family_id: UUID | None = None
     signed_in_at: datetime | None = None
     duress: bool = False
-    device_name: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,6 @@ class KeptSignIn:
     family_id: UUID
     signed_in_at: datetime | None
     duress: bool
-    device_name: bytes | None
 
 
 class IdentityStore:
@@ -198,7 +196,7 @@ class IdentityStore:
             access_hash=token_hash(sign_in.access), refresh_hash=token_hash(sign_in.refresh),
             access_until=sign_in.access_until, refresh_until=sign_in.refresh_until, created_at=now,
             family_id=sign_in.family_id or sign_in.id, signed_in_at=sign_in.signed_in_at,
-            duress=sign_in.duress, device_name=sign_in.device_name,
+            duress=sign_in.duress,
         ))  # fmt: skip
 
     def holder_of(self, access: str, now: datetime) -> Holder | None:
@@ -212,6 +210,13 @@ class IdentityStore:
             row.totp_since is not None,
         )  # fmt: skip
 
+    def of_revoked_device(self, *, access: str = "", refresh: str = "") -> bool:
+        """Whether this is a token of a device that was revoked."""
+        ours = (tokens.c.access_hash == token_hash(access)) | (tokens.c.refresh_hash == token_hash(refresh))
+        same = (devices.c.worker_id == tokens.c.worker_id) & (devices.c.device_id == tokens.c.device_id)
+        asked = select(devices.c.id).join(tokens, same).where(ours, devices.c.revoked_at.is_not(None))
+        return self._connection.execute(asked).first() is not None
+
     def locked_refresh(self, refresh: str) -> KeptSignIn | None:
         """The sign-in of a refresh token, locked."""
         asked = select(tokens).where(tokens.c.refresh_hash == token_hash(refresh)).with_for_update()
@@ -221,7 +226,6 @@ class IdentityStore:
         return KeptSignIn(
             row.id, row.worker_id, row.device_id, row.replaced_at is not None,
             row.revoked_at is not None, row.refresh_until, row.family_id, row.signed_in_at, row.duress,
-            row.device_name,
         )  # fmt: skip
 
     def replaced(self, sign_in_id: UUID, now: datetime) -> None:

@@ -14,6 +14,7 @@ from app.identity.rules import (
     OF_ONE_NAME,
     Attempts,
     BadCredentials,
+    DeviceRevoked,
     Holder,
     Patience,
     Role,
@@ -104,6 +105,7 @@ def finish(  # noqa: PLR0913 - the transaction and the time are two of them
 
     `which` of the passwords it was, or None. None is returned for what was wrong, so that the record
     of it commits; what it was is never said. A device that signs in again loses its older tokens.
+    Raises: DeviceRevoked.
     """
     worker = uow.identity.worker(begun.worker.id) if begun.worker else None
     if which is None or worker is None or not worker.active or not _code_fits(uow, worker, otp, now=now):
@@ -115,13 +117,15 @@ def finish(  # noqa: PLR0913 - the transaction and the time are two of them
     uow.allowances.forget(now)
     device = begun.device
     if device.id:
+        if uow.devices.keep(worker.id, device.id, name=device.name, now=now).revoked_at:
+            raise DeviceRevoked
         uow.identity.revoke_all(worker.id, device.id, now)
     uow.audit.record(Deed("worker.signed_in", str(worker.id), worker.id))
     if which == _DURESS:
         _call_for_help(uow, worker, now=now)
     return new_pair(
         uow, worker.id, device.id, minutes=minutes, now=now,
-        of=Beginning(signed_in_at=now, duress=which == _DURESS, device_name=device.name),
+        of=Beginning(signed_in_at=now, duress=which == _DURESS),
     )  # fmt: skip
 
 
@@ -135,6 +139,8 @@ def refresh(uow: UnitOfWork, token: str, *, minutes: int, now: datetime) -> Sign
     kept = uow.identity.locked_refresh(token)
     if kept is None:
         raise NotSignedIn
+    if uow.identity.of_revoked_device(refresh=token):
+        raise DeviceRevoked
     worker = uow.identity.worker(kept.worker_id)
     if kept.replaced and worker:
         _end_reused(uow, kept, worker, now=now)
@@ -144,16 +150,15 @@ def refresh(uow: UnitOfWork, token: str, *, minutes: int, now: datetime) -> Sign
     uow.identity.replaced(kept.id, now)
     return _added(uow, SignIn(
         new_id(now), kept.worker_id, kept.device_id, new_token(), new_token(),
-        now + timedelta(minutes=minutes), now + _REFRESH_FOR, kept.family_id, kept.signed_in_at,
-        kept.duress, kept.device_name,
+        now + timedelta(minutes=minutes), now + _REFRESH_FOR, kept.family_id, kept.signed_in_at, kept.duress,
     ), now)  # fmt: skip
 
 
 def holder(uow: UnitOfWork, token: str, *, now: datetime) -> Holder:
-    """Who holds this access token. Raises: NotSignedIn."""
+    """Who holds this access token. Raises: NotSignedIn, DeviceRevoked."""
     found = uow.identity.holder_of(token, now)
     if found is None:
-        raise NotSignedIn
+        raise DeviceRevoked if uow.identity.of_revoked_device(access=token) else NotSignedIn
     return found
 
 
@@ -177,7 +182,6 @@ class Beginning:
 
     signed_in_at: datetime | None = None
     duress: bool = False
-    device_name: str | None = None
 
 
 def new_pair(  # noqa: PLR0913 - the transaction and the time are two of them
@@ -194,8 +198,7 @@ def new_pair(  # noqa: PLR0913 - the transaction and the time are two of them
         new_id(now), worker_id, device_id, new_token(), new_token(),
         now + timedelta(minutes=minutes), now + _REFRESH_FOR, signed_in_at=of.signed_in_at, duress=of.duress,
     )  # fmt: skip
-    name = uow.sign_ins.keep_name(pair.id, of.device_name) if of.device_name else None
-    return _added(uow, replace(pair, family_id=pair.id, device_name=name), now)
+    return _added(uow, replace(pair, family_id=pair.id), now)
 
 
 def _added(uow: UnitOfWork, pair: SignIn, now: datetime) -> SignIn:

@@ -69,9 +69,9 @@ def test_a_worker_sees_where_they_are_signed_in_and_ends_one(here: Installation)
 
 def test_a_device_name_does_not_lie_open_in_the_database(here: Installation) -> None:
     here.a_worker(username="dara")
-    sign_in(here, "dara", device_name="phone of Dara")
+    sign_in(here, "dara", device_id="phone-7", device_name="phone of Dara")
     with here.office.database.read() as connection:
-        rows = connection.exec_driver_sql("SELECT * FROM token").all()
+        rows = connection.exec_driver_sql("SELECT * FROM device").all()
     assert "phone of Dara" not in repr([tuple(row) for row in rows])
     assert b"phone of Dara" not in b"".join(bytes(v) for r in rows for v in r if isinstance(v, bytes))
 

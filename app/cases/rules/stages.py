@@ -152,6 +152,7 @@ class Case:
     outcome: Outcome | None = None
     client_informed: str | None = None
     overdue_since: datetime | None = None
+    conflict: str | None = None  # `hard` while a person has to say which of two values holds
     version: int = 1
 
     @property
@@ -234,6 +235,7 @@ def as_given_back(case: Case) -> Case:
         outcome=None,
         client_informed=None,
         overdue_since=None,
+        conflict=None,
         updated_at=case.opened_at,
         version=1,
     )

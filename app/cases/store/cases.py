@@ -33,6 +33,7 @@ from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
 
 _FINISHED: Final = (Status.CLOSED, Status.MERGED)
@@ -65,10 +66,11 @@ class Load:
 class CaseStore:
     """Cases as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def free_code(self) -> str:
         """A case code that no case has."""
@@ -83,10 +85,15 @@ class CaseStore:
         values = {"id": case.id, "code": case.code, "event_count": 0, **self._values(case)}
         self._connection.execute(insert(cases), values)
         self._keep_categories(case)
+        self._touched.note(Kind.CASE, case.id, case.id)
 
     def get(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
         return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)))
+
+    def many(self, ids: Iterable[UUID]) -> list[Case]:
+        """Cases by id, for whoever has made sure of who may see them."""
+        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)})]
 
     def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the cases that are there for these eyes."""
@@ -114,6 +121,7 @@ class CaseStore:
             select(cases.c.categories).where(cases.c.id == case.id)
         ).scalar_one()
         self._connection.execute(update(cases).where(cases.c.id == case.id).values(**values))
+        self._touched.note(Kind.CASE, case.id, case.id)
         if tuple(before) != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
             self._keep_categories(case)
@@ -130,6 +138,8 @@ class CaseStore:
                 updated_at=now,
             )
         )
+        for case_id in ids:
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def listed(self, wanted: Wanted, sight: Sight | None, limit: int) -> list[Case]:
         """One page of cases, newest first, opened at the same moment in order of id."""
@@ -181,6 +191,7 @@ class CaseStore:
                 self._connection, helpers,
                 {"case_id": case_id, "worker_id": worker_id, "role": role, "added_at": now},
             )  # fmt: skip
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def add_decline(self, case_id: UUID, worker_id: UUID, now: datetime) -> None:
         """The worker declined the case."""
@@ -254,7 +265,8 @@ class CaseStore:
             "opened_at": case.opened_at, "accepted_at": case.accepted_at,
             "first_contact_at": case.first_contact_at, "closed_at": case.closed_at,
             "hold_until": case.hold_until, "outcome": case.outcome, "client_informed": case.client_informed,
-            "overdue_since": case.overdue_since, "version": case.version, "updated_at": case.updated_at,
+            "overdue_since": case.overdue_since, "conflict": case.conflict, "version": case.version,
+            "updated_at": case.updated_at,
         }  # fmt: skip
 
     def _case(self, row: Row[Any]) -> Case:
@@ -273,7 +285,8 @@ class CaseStore:
             reporter_id=row.reporter_id, summary=summary, opened_at=row.opened_at, updated_at=row.updated_at,
             accepted_at=row.accepted_at, first_contact_at=row.first_contact_at, closed_at=row.closed_at,
             hold_until=row.hold_until, outcome=Outcome(row.outcome) if row.outcome else None,
-            client_informed=row.client_informed, overdue_since=row.overdue_since, version=row.version,
+            client_informed=row.client_informed, overdue_since=row.overdue_since, conflict=row.conflict,
+            version=row.version,
         )  # fmt: skip
 
 
@@ -310,6 +323,7 @@ def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[
 
 _OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
 _OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
+_BY_ID: Final = select(cases).where(cases.c.id.in_(bindparam("ids", expanding=True)))
 # Made once, for every text asks it: a new statement costs SQLAlchemy more than it costs the database.
 _OPEN_WITH_PHONE: Final = (
     select(cases)

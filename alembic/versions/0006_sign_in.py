@@ -5,8 +5,8 @@ import sqlmodel
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -15,7 +15,6 @@ def upgrade() -> None:
     op.add_column("token", sa.Column("family_id", sa.Uuid(), nullable=True))
     op.add_column("token", sa.Column("signed_in_at", sqlmodel.UTCDateTime(), nullable=True))
     op.add_column("token", sa.Column("duress", sa.Boolean(), nullable=True))
-    op.add_column("token", sa.Column("device_name", sa.LargeBinary(), nullable=True))
     # Each pair of before is a family of its own; whoever holds one stays signed in.
     op.execute("UPDATE token SET family_id = id, duress = false")
     with op.batch_alter_table("token") as token:
@@ -58,5 +57,5 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sign_in_attempt_last_at"), table_name="sign_in_attempt")
     op.drop_index(op.f("ix_token_family_id"), table_name="token")
     with op.batch_alter_table("token") as token:
-        for column in ("device_name", "duress", "signed_in_at", "family_id"):
+        for column in ("duress", "signed_in_at", "family_id"):
             token.drop_column(column)
