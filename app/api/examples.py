@@ -127,10 +127,14 @@ SENT: Final[dict[str, Any]] = {
         "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
         "after_dropped_call": "wait", "valid_until": "2026-12-01T00:00:00Z",
     },
+    "TotpCodeIn": {"code": "492039"},
+    "SecondPasswordIn": {"password": "…………"},
+    "NewPasswordIn": {"username": "dara", "code": "4K7M-Q2XR-9TVB", "new_password": "…"},
     "WorkerTextIn": {"id": _ASKED, "text": "សូមទូរស័ព្ទមកវិញពេលទំនេរ", "good_until": "2026-06-09T03:00:00Z"},
     "StatusIn": {"id": _ASKED, "status": "on_hold", "reason": "រង់ចាំស្ថានទូត", "until": "2026-06-22T03:00:00Z"},
     "Body_token_v1_token_post": {
         "grant_type": "password", "username": "dara", "password": "…", "device_id": "phone-7",
+        "device_name": "ទូរស័ព្ទរបស់ដារ៉ា", "otp": "492039",
     },
 }  # fmt: skip
 
@@ -156,6 +160,20 @@ ANSWERED: Final[dict[str, Any]] = {
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
         "note": "សុវត្ថិភាព", "at": _LATER, "seconds": 240, "call_id": _OTHER,
+    },
+    "RecoveryCodes": {"items": ["4K7M-Q2XR-9TVB", "7DPN-0C3H-WW2E"]},
+    "ResetCodeOut": {"code": "4K7M-Q2XR-9TVB", "expires_at": "2026-06-09T03:00:00Z"},
+    "SignIns": {
+        "items": [
+            {
+                "id": _OTHER, "device_id": "phone-7", "device_name": "ទូរស័ព្ទរបស់ដារ៉ា",
+                "began_at": _OPENED, "seen_at": _LATER, "current": True,
+            }
+        ]
+    },
+    "TotpSecretOut": {
+        "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "otpauth_uri": "otpauth://totp/Spean:dara?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Spean",
     },
     "RawArrival": {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",

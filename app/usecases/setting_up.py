@@ -8,14 +8,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.audit.rules import Deed
 from app.crypto.passwords import hash_password
-from app.identity.rules import Organisation, Role
+from app.identity.rules import SHORTEST_PASSWORD, Organisation, PasswordUnfit, Role, must_be_a_password
 from app.identity.store import NewWorker
 from app.kernel.ids import new_id
 from app.kernel.phone import Phone
 from app.kernel.refusal import Refusal
 from app.usecases.unit_of_work import UnitOfWork
 
-SHORTEST_PASSWORD: Final = 10
 LONGEST_NAME: Final = 64
 _DIGITS_OF_A_PHONE: Final = 7
 _OF_AN_ORGANISATION: Final = frozenset({Role.CASEWORKER, Role.DUTY_LEAD, Role.SUPERVISOR})
@@ -97,6 +96,10 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
         raise CannotAddWorker(problem="the name is taken")
     if len(wish.password) < SHORTEST_PASSWORD:
         raise CannotAddWorker(problem=f"the password needs {SHORTEST_PASSWORD} characters")
+    try:
+        must_be_a_password(wish.username, wish.password)
+    except PasswordUnfit:
+        raise CannotAddWorker(problem="the password is the name, or one letter again and again") from None
     organisation = uow.identity.organisation_id(wish.organisation) if wish.organisation else None
     if wish.organisation and organisation is None:
         raise CannotAddWorker(problem="no organisation has this code")

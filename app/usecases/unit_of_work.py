@@ -23,7 +23,10 @@ from app.cases.store.scope import ScopeStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
+from app.identity.allowances import AllowanceStore
+from app.identity.credentials import CredentialStore
 from app.identity.devices import DeviceStore
+from app.identity.sign_ins import SignInStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
@@ -48,12 +51,14 @@ class UnitOfWork:
         self.connection = connection
         self.touched = Touched()
         self.claimed_at: datetime | None = None  # when a device says that this was done
+        self.allowances = AllowanceStore(connection, vault)
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
         self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
         self.conflicts = ConflictStore(connection, vault, self.touched)
+        self.credentials = CredentialStore(connection, vault)
         self.devices = DeviceStore(connection, vault)
         self.dials = DialStore(connection, vault)
         self.eraser = EraserStore(connection, vault)
@@ -68,6 +73,7 @@ class UnitOfWork:
         self.recordings = RecordingStore(connection, vault)
         self.records = RecordStore(connection, vault, self.touched)
         self.scope = ScopeStore(connection)
+        self.sign_ins = SignInStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection, self.touched)
         self.timing = TimingStore(connection)

@@ -136,6 +136,15 @@ def alert(  # noqa: PLR0913 - to whom, of what, in which words, why and when: no
         say(uow, words, now=now)
 
 
+def alert_about(uow: UnitOfWork, workers: Iterable[UUID], username: str, *, key: str, now: datetime) -> None:
+    """Tell workers something about the sign-in of a colleague, by the name they sign in with."""
+    for worker_id, (phone, language) in sorted(uow.identity.phones(workers).items()):
+        words = Words(
+            phone, (key,), language, None, {"username": username}, Purpose.STAFF_ALERT, worker_id=worker_id
+        )
+        say(uow, words, now=now)
+
+
 def _ways(uow: UnitOfWork, now: datetime) -> list[Way]:
     """The ways out, gateway phones that have been silent for ten minutes marked as such."""
     phones = {gateway_heartbeat(way.via) for way in uow.rulebook.ways if way.country}
