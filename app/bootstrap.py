@@ -16,6 +16,7 @@ from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
 from app.channels.prompts import PromptDoor
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.caller import TwilioCaller
 from app.channels.twilio.desk import DeskDoor
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
@@ -25,8 +26,9 @@ from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
+from app.channels.twilio.voice_reconciler import VoiceReconciler
 from app.configuration import Configuration, load_configuration, own_or_shipped
-from app.crypto.keyring import KeyRing, load_or_make
+from app.crypto.keyring import KeyFile, KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
@@ -47,10 +49,13 @@ from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
 from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
-from app.usecases.rulebook import Rulebook
+from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
+from app.workers.attachments import Attachments
+from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
+from app.workers.retention import BreachTimer, Forgetting
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
 
 Checkpoint = Callable[[str], None]
@@ -148,6 +153,16 @@ class Application:
         return ChtDoor(self.office, self.inbox, self.clock, secrets, self._is_worker)
 
     @cached_property
+    def files(self) -> FileStore:
+        """The files of cases, sealed; a folder in which nothing else lies, so that strays can be swept."""
+        return FileStore(self.settings.files_dir / "attachments", self.office.rulebook.passed)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        """What settles uploads, and removes what nobody needs any more."""
+        return Attachments(self.office, self.files, self.clock)
+
+    @cached_property
     def carriers(self) -> tuple[Carrier, ...]:
         """Whom the outbox hands texts to by itself; gateway phones fetch theirs."""
         sender = twilio_sender(self.settings)
@@ -160,15 +175,23 @@ class Application:
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
+            Loop("callbacks", CallBacks(self.office).step),
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
+            Loop("forgetting", self.forgetting.step),
+            Loop("breaches", BreachTimer(self.office).step),
+            Loop("attachments", self.attachments.step),
             Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
+        if caller := twilio_caller(self.settings):
+            loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
-        make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
+        if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
+            loops.append(Loop("voice-reconciler", voice_reconciler.step))
+        make_way = self.inbox.make_way if self.settings.runs_worker_inside else lambda: None
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
     def _anchor(self, now: datetime) -> None:
@@ -193,6 +216,11 @@ class Application:
         """What lets go of recordings whose time is over."""
         return Retention(self.office, self.recording_files, timedelta(days=self.settings.recording_days))
 
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """What lets go of names, numbers and words whose time is over."""
+        return Forgetting(self.office, self.recording_files)
+
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
         gateways' door must not be a place where one can guess.
@@ -211,17 +239,14 @@ class Application:
         return False
 
 
-def _at_once() -> None:
-    """Wait for nobody."""
-
-
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
     """The application for these settings.
 
     Raises: ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError.
     """
     configuration = load_configuration(settings.config_dir)
-    vault = Vault(_ring(settings))
+    clock = clock or SystemClock()
+    vault = _vault(settings, clock.now())
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
@@ -241,12 +266,16 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         category_names={code: one.labels for code, one in configuration.categories.items()},
         held_for=timedelta(days=settings.sync_closed_days),
         menu={str(key): category for key, category in MENU.items()},
+        callbacks=settings.callback_rules,
+        call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
+        retention=configuration.retention,
+        attachments=settings.attachment_limits,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)
     office = Office(Database(settings.database_url), vault, rulebook)
-    return Application(settings, configuration, office, clock or SystemClock(), secrets)
+    return Application(settings, configuration, office, clock, secrets)
 
 
 @cache
@@ -268,10 +297,24 @@ def twilio_sender(settings: Settings) -> TwilioSender | None:
     return TwilioSender(account, status_url=status_url) if account else None
 
 
+def twilio_caller(settings: Settings) -> TwilioCaller | None:
+    """What makes calls for us, where an account with a number for calls is configured."""
+    account = _voice_account(settings)
+    return TwilioCaller(account, base_url=settings.public_base_url) if account else None
+
+
 def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
     return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
+
+
+def twilio_voice_reconciler(settings: Settings, office: Office) -> VoiceReconciler | None:
+    """What looks for calls and recordings that Twilio never told of, where there is a number for calls."""
+    account = _voice_account(settings)
+    listed = (*settings.listed("twilio_voice_numbers"), *settings.listed("missed_call_numbers"))
+    numbers = frozenset(Phone.parse(number).e164 for number in listed)
+    return VoiceReconciler(office, account, numbers) if account else None
 
 
 def _desk_recordings(account: Account) -> TwilioRecordings:
@@ -283,6 +326,12 @@ def _desk_recordings(account: Account) -> TwilioRecordings:
 def _twilio_account(settings: Settings) -> Account | None:
     """The account for texts, which need a number to leave from."""
     return _account(settings) if settings.listed("twilio_sms_numbers") else None
+
+
+def _voice_account(settings: Settings) -> Account | None:
+    """The account for calls, which need a number to show."""
+    numbers = settings.listed("twilio_voice_numbers") or settings.listed("missed_call_numbers")
+    return _account(settings) if numbers else None
 
 
 def _account(settings: Settings) -> Account | None:
@@ -306,11 +355,14 @@ def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vau
     return found
 
 
-def _ring(settings: Settings) -> KeyRing:
-    """The key ring: made on first use in the demo, never in production."""
+def _vault(settings: Settings, now: datetime) -> Vault:
+    """The vault over the key file, which is made on first use in the demo, never in production."""
+    file = KeyFile(settings.keys_file)
     if settings.environment is Environment.DEMO:
-        return load_or_make(settings.keys_file, made_for=Environment.DEMO)
-    return KeyRing.load(settings.keys_file)
+        ring = load_or_make(settings.keys_file, made_for=Environment.DEMO, now=now)
+    else:
+        ring = KeyRing.load(settings.keys_file)
+    return Vault(ring, file.newer)
 
 
 def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:
@@ -321,6 +373,13 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))
     return tuple(ways)
+
+
+def _call_maker(settings: Settings) -> Maker | None:
+    if _voice_account(settings) is None:
+        return None
+    answered = [Phone.parse(number).e164 for number in settings.listed("twilio_voice_numbers")]
+    return Maker(TWILIO, settings.twilio_account_sid, next(iter(answered), None))
 
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:

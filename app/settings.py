@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.attachments.rules.uploads import Limits
+from app.calls.rules.callbacks import CallbackRules
 from app.escalation.rules.calendar import parse_span
 from app.kernel.phone import NotAPhone, Phone
 
@@ -95,6 +97,8 @@ Lengths = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_lengths)]
 Countries = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_countries)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+# A file is looked at whole, in memory, before it is kept.
+AttachmentBytes = Annotated[int, Field(ge=1, le=500_000_000)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -132,6 +136,11 @@ class Settings(BaseSettings):
     callback_retries: Lengths = (timedelta(minutes=15), timedelta(hours=2))
     recording_max_bytes: PositiveInt = 20_000_000
     recording_days: PositiveInt = 180
+    attachment_max_bytes: AttachmentBytes = 25_000_000
+    attachment_case_max_bytes: PositiveInt = 500_000_000
+    attachment_open_uploads: PositiveInt = 20
+    attachment_unfinished_for: Length = timedelta(days=7)
+    attachments_keep_position: bool = False
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
@@ -170,6 +179,27 @@ class Settings(BaseSettings):
     def anchors_file(self) -> Path:
         """Where the ends of the audit chain are noted: beside the keys unless said otherwise."""
         return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
+
+    @property
+    def attachment_limits(self) -> Limits:
+        """How large files may be, and how many may be on their way."""
+        return Limits(
+            file_bytes=self.attachment_max_bytes,
+            case_bytes=self.attachment_case_max_bytes,
+            open_uploads=self.attachment_open_uploads,
+            unfinished_for=self.attachment_unfinished_for,
+            keep_position=self.attachments_keep_position,
+        )
+
+    @property
+    def callback_rules(self) -> CallbackRules:
+        """Whom the hotline calls back, when and how often."""
+        return CallbackRules(
+            numbers=frozenset(Phone.parse(number).e164 for number in self.listed("missed_call_numbers")),
+            after=self.callback_after, every=self.callback_every, per_day=self.callback_per_day,
+            daily_budget=self.callback_daily_budget, countries=frozenset(self.callback_countries),
+            retries=self.callback_retries,
+        )  # fmt: skip
 
     @property
     def runs_worker_inside(self) -> bool:

@@ -1,13 +1,15 @@
 """What every JSON route needs: a capability, the worker who asks, a unit of work, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, cast
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from app.api.lines import Lines
 from app.api.problems import Problem
 from app.identity.rules import Action, Worker
 from app.kernel.clock import Clock
@@ -65,6 +67,9 @@ class Services:
     clock: Clock
     token_minutes: int
     recordings: FileStore
+    files: FileStore
+    look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
+    lines: Lines = field(default_factory=Lines)
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,28 @@ _TIMELINE_ITEM: Final = {
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
     "because": [{"rule": "coverage.category"}],
 }  # fmt: skip
+_ATTACHMENT: Final = {
+    "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "state": "complete", "filename": "ប័ណ្ណប្រាក់ខែ.jpg",
+    "declared_type": "image/jpeg", "media_type": "image/jpeg", "size": 301_245, "sha256": "9f" * 32,
+    "offset": 301_245, "kept_size": 300_988, "kept_sha256": "0a" * 32, "position_removed": True,
+    "problem": None, "created_at": _OPENED, "completed_at": _LATER, "expires_at": None,
+}  # fmt: skip
 _ME: Final = {
     "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,
     "languages": ["km"], "on_duty": True,
 }  # fmt: skip
 
+_RECEIPT: Final = {
+    "id": _ASKED, "at": "2026-06-08T03:12:00Z", "case_id": _CASE, "person_id": _PERSON, "notes_erased": True,
+    "counts": {"contact_point": 1, "message": 3, "note": 2, "person": 1, "recording": 1},
+    "kept_for_other_cases": {"phones": 0, "people": 0},
+    "digest": "3d1f" * 16, "mac": "9ab2" * 16,
+}  # fmt: skip
+_BREACH: Final = {
+    "id": _ASKED, "kinds": ["lost_device"], "what": "ទូរស័ព្ទបុគ្គលិកម្នាក់បាត់", "records_estimate": 40,
+    "happened_at": None, "noticed_at": _OPENED, "due_at": "2026-06-11T03:00:00Z", "written_by": _WORKER,
+    "written_at": _LATER, "state": "open", "notified_at": None, "closed_at": None,
+}  # fmt: skip
 _DEVICE: Final = {
     "device": "phone-7", "worker_id": _WORKER, "name": "ទូរស័ព្ទរបស់ដារ៉ា", "registered_at": _OPENED,
     "seen_at": None, "revoked_at": None,
@@ -67,7 +84,16 @@ SENT: Final[dict[str, Any]] = {
     "CasePatch": {"urgency": "U1", "reason": "ថៅកែវាយគាត់", "destination_country": None},
     "CloseIn": {"id": _ASKED, "outcome": "wages_recovered", "client_informed": "yes"},
     "CommandIn": {"id": _ASKED},
+    "CallOutIn": {"id": _ASKED, "phone_id": _PERSON},
     "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
+    "BreachIn": {
+        "id": _ASKED, "kinds": ["lost_device"], "what": "ទូរស័ព្ទបុគ្គលិកម្នាក់បាត់", "noticed_at": _OPENED,
+        "records_estimate": 40,
+    },
+    "ErasureIn": {
+        "person_id": _PERSON, "reason": "ម្ចាស់ទិន្នន័យស្នើសុំ", "requested_by": "person", "notes": "erase",
+    },
+    "ReceiptOut": _RECEIPT,
     "MemberPatch": {"wages_claimed": {"amount_minor": 90_000, "currency": "THB"}, "in_danger": False},
     "SettleIn": {"choice": "lost"},
     "DeviceIn": {"device": "phone-7", "name": "ទូរស័ព្ទរបស់ដារ៉ា"},
@@ -109,7 +135,13 @@ SENT: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 ANSWERED: Final[dict[str, Any]] = {
+    "BreachOut": _BREACH,
+    "Breaches": {"items": [_BREACH]},
+    "CheckOut": {"genuine": True},
+    "ReceiptOut": _RECEIPT,
     "Alive": {"status": "alive"},
+    "AttachmentOut": _ATTACHMENT,
+    "Attachments": {"items": [_ATTACHMENT]},
     "CaseOut": _CASE_SHOWN,
     "CasePage": {"items": [{**_CASE_SHOWN, "members": []}], "next_cursor": None, "total": None},
     "Colleagues": {
@@ -120,9 +152,10 @@ ANSWERED: Final[dict[str, Any]] = {
             }
         ]
     },
+    "CallOutOut": {"id": _ASKED, "status": "reached", "seconds": 240},
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
-        "note": "សុវត្ថិភាព", "at": _LATER,
+        "note": "សុវត្ថិភាព", "at": _LATER, "seconds": 240, "call_id": _OTHER,
     },
     "RawArrival": {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",

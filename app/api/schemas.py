@@ -140,6 +140,12 @@ class ContactAttemptIn(CommandIn):
     note: Prose | None = None
 
 
+class CallOutIn(CommandIn):
+    """A wish to call a person of the case; which phone, where the case has several."""
+
+    phone_id: UUID | None = None
+
+
 class StatusIn(CommandIn):
     """Another stage, set by hand."""
 

@@ -10,6 +10,7 @@ from app.cases.rules.stages import Status
 from app.escalation.rules.ladder import ClockKind
 from app.identity.rules import Role
 from app.kernel.urgency import Urgency
+from app.usecases.attaching import Attachment, State
 from app.usecases.fields import FLAGS, Wages
 from app.usecases.seeing import CaseView, Member, Person, Timer
 
@@ -177,6 +178,65 @@ class ContactAttemptOut(BaseModel):
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = Field(default=None, description="of a call made through us: how long they talked")
+    call_id: UUID | None = None
+
+
+class CallOutOut(BaseModel):
+    """A call that a worker asked for; `seconds` is how long they talked, once it is over."""
+
+    id: UUID
+    status: str = Field(
+        examples=["ringing_you"],
+        description="wanted, ringing_you, ringing_them, then reached, no_answer or not_made",
+    )
+    seconds: int | None
+
+
+class AttachmentOut(BaseModel):
+    """A file of a case. `sha256` and `size` are of what was sent, `kept_…` of what is kept: a photo is
+    kept without the position at which it was made. `media_type` is what the bytes say.
+    """
+
+    id: UUID
+    case_id: UUID
+    author_id: UUID
+    state: str = Field(examples=["complete"], description="pending, complete, refused or erased")
+    filename: str
+    declared_type: str
+    media_type: str | None
+    size: int
+    sha256: str
+    offset: int = Field(description="how many bytes have arrived")
+    kept_size: int | None
+    kept_sha256: str | None
+    position_removed: bool
+    problem: str | None = Field(description="why it was refused: a code")
+    created_at: datetime
+    completed_at: datetime | None
+    expires_at: datetime | None = Field(description="until when an unfinished upload is waited for")
+
+    @classmethod
+    def of(cls, attachment: Attachment) -> "AttachmentOut":
+        """What is shown of an attachment."""
+        kept = attachment.kept
+        waits = attachment.state is State.PENDING
+        return cls(
+            id=attachment.id, case_id=attachment.case_id, author_id=attachment.author_id,
+            state=attachment.state.value, filename=attachment.name,
+            declared_type=attachment.declared_type, media_type=kept.kind.value if kept else None,
+            size=attachment.size_bytes, sha256=attachment.sha256, offset=attachment.offset_bytes,
+            kept_size=kept.size_bytes if kept else None, kept_sha256=kept.sha256 if kept else None,
+            position_removed=kept.position_removed if kept else False, problem=attachment.problem,
+            created_at=attachment.created_at, completed_at=attachment.completed_at,
+            expires_at=attachment.expires_at if waits else None,
+        )  # fmt: skip
+
+
+class Attachments(BaseModel):
+    """The files of a case, oldest first."""
+
+    items: list[AttachmentOut]
 
 
 class TaskOut(BaseModel):

@@ -28,6 +28,7 @@ class CaseRow(SQLModel, table=True):
         partial_index("case_open_by_owner", "owner_id", where=_OPEN),
         partial_index("case_open_by_organisation", "organisation_id", where=_OPEN),
         partial_index("case_queue", "queue", where=_OPEN),
+        partial_index("case_over", "closed_at", where="closed_at IS NOT NULL"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -57,6 +58,8 @@ class CaseRow(SQLModel, table=True):
     version: int
     event_count: int = 0
     updated_at: datetime
+    scrubbed_at: datetime | None = None  # since when no words of its texts are kept
+    pseudonymised_at: datetime | None = None  # since when nothing in it names anybody
 
 
 class CaseCategoryRow(SQLModel, table=True):
@@ -172,22 +175,8 @@ class ContactAttemptRow(SQLModel, table=True):
     outcome: str
     note: bytes | None = sealed_field()
     at: datetime
-
-
-class AttachmentRow(SQLModel, table=True):
-    """A file of a case, by its fingerprint. `state` is pending until all its bytes are here."""
-
-    __tablename__ = "attachment"
-
-    id: UUID = Field(primary_key=True)
-    case_id: UUID = Field(foreign_key="case_file.id", index=True)
-    author_id: UUID = Field(foreign_key="worker.id")
-    name: bytes | None = sealed_field()
-    mime: str
-    size_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
-    sha256: str
-    state: str
-    at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = Field(default=None, foreign_key="call.id")
 
 
 class ConflictRow(SQLModel, table=True):
@@ -265,7 +254,6 @@ members = table_of(MemberRow)
 events = table_of(CaseEventRow)
 notes = table_of(NoteRow)
 contact_attempts = table_of(ContactAttemptRow)
-attachments = table_of(AttachmentRow)
 conflicts = table_of(ConflictRow)
 tasks = table_of(TaskRow)
 corrections = table_of(CorrectionRow)

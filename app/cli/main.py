@@ -3,7 +3,7 @@
 import signal
 import socket
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app.bootstrap import Application
-from app.cli import simulate, supervision, upkeep
+from app.cli import backups, simulate, supervision, upkeep
 from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
+from app.cli.erasures import erasures_app, retain
+from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
 from app.cli.prompts import prompts_app
@@ -22,6 +24,8 @@ from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
 from app.settings import Settings
+
+_UPLOADS_END_WITHIN_SECONDS: Final = 10
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -34,10 +38,13 @@ app.add_typer(simulate.app, name="simulate")
 app.add_typer(supervision.worker_app, name="worker")
 app.add_typer(supervision.audit_app, name="audit")
 app.command(name="export")(supervision.export)
-app.add_typer(upkeep.keys_app, name="keys")
+app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
 app.add_typer(prompts_app, name="prompts")
-app.command()(upkeep.retain)
+app.command()(retain)
+app.add_typer(erasures_app, name="erasures")
+app.command()(backups.backup)
+app.command()(backups.restore)
 triage_app.command()(corrections)
 app.add_typer(triage_app, name="triage")
 app.add_typer(words_app, name="words")
@@ -95,8 +102,10 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _serve(application: Application, door: socket.socket) -> None:
     config = uvicorn.Config(
-        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False
-    )
+        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
+        timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     server.run(sockets=[door])
     if not server.started:

@@ -14,6 +14,7 @@ from app.configuration.schema import (
     GatewaysFile,
     HolidaysFile,
     OrganisationsFile,
+    RetentionFile,
 )
 from app.configuration.values import Configuration, ConfigurationError
 from app.intake.rules.conversation import single_word
@@ -45,7 +46,9 @@ def load_configuration(folder: Path) -> Configuration:
     organisations = read_file(folder / "organisations.yaml", OrganisationsFile, section="organisations")
     words = read_file(own_or_shipped(folder, "conversation.yaml"), ConversationFile, section="silence")
     gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
+    retention = read_file(own_or_shipped(folder, "retention.yaml"), RetentionFile, section="months")
     _check_categories(categories, escalation, organisations)
+    _check_retention(categories, retention)
     _check_ladders(escalation)
     _check_twins(organisations, gateways)
     _check_words(words)
@@ -56,9 +59,13 @@ def load_configuration(folder: Path) -> Configuration:
         or organisations.content is None
         or gateways.content is None
         or words.content is None
-        or any(reading.problems for reading in (categories, escalation, organisations, gateways, words))
+        or retention.content is None
+        or any(
+            reading.problems
+            for reading in (categories, escalation, organisations, gateways, words, retention)
+        )
     ):
-        readings = (categories, escalation, days_off, organisations, gateways, words)
+        readings = (categories, escalation, days_off, organisations, gateways, words, retention)
         raise ConfigurationError(tuple(problem for reading in readings for problem in reading.problems))
     return Configuration(
         ladders=escalation.content.typed(days_off.content),
@@ -66,6 +73,7 @@ def load_configuration(folder: Path) -> Configuration:
         categories={code: entry.typed(code) for code, entry in categories.content.categories.items()},
         gateways=tuple(entry.typed() for entry in gateways.content.gateways),
         keywords=words.content.typed(),
+        retention=retention.content.typed(),
     )
 
 
@@ -104,6 +112,15 @@ def _check_categories(
             if code != ANY and code not in known:
                 place = ("organisations", index, "categories", position)
                 organisations.problem(place, f"“{code}” is not in categories.yaml")
+
+
+def _check_retention(categories: Reading[CategoriesFile], retention: Reading[RetentionFile]) -> None:
+    """Every category with a time of its own must exist."""
+    if categories.content is None or retention.content is None:
+        return
+    for code in retention.content.months:
+        if code not in categories.content.categories:
+            retention.problem(("months", code), f"“{code}” is not in categories.yaml")
 
 
 def _check_ladders(escalation: Reading[EscalationFile]) -> None:

@@ -133,6 +133,7 @@ def _sentence(error: ErrorDetails) -> str:
         "dict_type": "must be a group of fields",
         "model_type": "must be a group of fields",
         "greater_than_equal": f"must be {context.get('ge')} or more",
+        "less_than_equal": f"must be {context.get('le')} or less",
         "too_short": "must have at least one entry",
         "date_from_datetime_parsing": f"{written} is not a day; one is written like 2027-04-14",
         "date_type": "must be a day, written like 2027-04-14",

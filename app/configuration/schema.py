@@ -21,6 +21,7 @@ from app.intake.rules.conversation import Keywords, Wish, single_word
 from app.kernel.language import Language
 from app.kernel.phone import NotAPhone, Phone
 from app.kernel.urgency import Urgency
+from app.privacy.rules import RetentionRules
 from app.routing.rules import ANY
 
 _HOURS: Final = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
@@ -307,3 +308,20 @@ class GatewaysFile(_Group):
     """gateways.yaml."""
 
     gateways: list[GatewayEntry] = []
+
+
+Months = Annotated[int, Field(ge=1, le=600)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class RetentionFile(_Group):
+    """retention.yaml: how long what identifies people is kept after a case was closed."""
+
+    default_months: Months = 24
+    months: dict[Code, Months] = {}
+    texts_days: Days = 180
+    raw_days: Days = 90
+
+    def typed(self) -> RetentionRules:
+        """The rules as the use cases know them."""
+        return RetentionRules(self.default_months, self.months, self.texts_days, self.raw_days)

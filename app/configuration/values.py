@@ -9,6 +9,7 @@ from app.escalation.rules import Ladders
 from app.intake.rules.conversation import Keywords
 from app.kernel.phone import Phone
 from app.kernel.urgency import Urgency
+from app.privacy.rules import RetentionRules
 from app.routing.rules import Coverage
 
 # The eleven signs of forced labour. Source: docs/sources.md#ilo-indicators.
@@ -92,3 +93,4 @@ class Configuration:
     categories: Mapping[str, CategoryConfig]
     gateways: tuple[GatewayConfig, ...]
     keywords: Keywords
+    retention: RetentionRules

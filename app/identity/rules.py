@@ -31,6 +31,8 @@ class Action(StrEnum):
     READ_INTAKE = "read_intake"
     READ_TASKS = "read_tasks"
     EXPORT_CASES = "export_cases"
+    ERASE = "erase"  # erase on request, and see what was erased
+    LOG_BREACHES = "log_breaches"
     SYNC = "sync"  # hold copies of cases on a device
     REVOKE_DEVICES = "revoke_devices"  # also those of others
 
@@ -43,9 +45,9 @@ _LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_
 _MAY: Final = {
     Role.CASEWORKER: _FIELD,
     Role.DUTY_LEAD: _LEAD,
-    Role.SUPERVISOR: _LEAD | {Action.EXPORT_CASES},
-    Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES},
-    Role.ADMIN: frozenset({Action.SEE_SELF, Action.REVOKE_DEVICES}),
+    Role.SUPERVISOR: _LEAD | {Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES},
+    Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES},
+    Role.ADMIN: frozenset({Action.SEE_SELF, Action.REVOKE_DEVICES, Action.LOG_BREACHES}),
 }
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})
 

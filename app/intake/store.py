@@ -93,10 +93,17 @@ class IntakeStore:
             for arrival in arrivals
         )
 
-    def keep_answered(self, arrival: Arrival, call_id: UUID, now: datetime) -> None:
-        """Keep a call that was answered while it came: nothing of it waits for reception."""
+    def keep_answered(
+        self, arrival: Arrival, call_id: UUID, now: datetime, *, problem: str | None = None
+    ) -> None:
+        """Keep a call that was answered while it came: nothing of it waits for reception.
+
+        `problem` says, as a stable code, why nothing will follow, for whoever looks.
+        """
         values = inbox_values(self._vault, arrival, now)
-        insert_new(self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id})
+        insert_new(
+            self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id, "problem": problem}
+        )
 
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
@@ -111,9 +118,12 @@ class IntakeStore:
         row = self._connection.execute(_NEXT, {"now": now}).one_or_none()
         return self._waiting(row) if row else None
 
-    def taken(self, arrival_id: UUID, *, message_id: UUID | None = None) -> None:
-        """Reception is done with this arrival."""
-        self._set(arrival_id, state=TAKEN, problem=None, message_id=message_id)
+    def taken(
+        self, arrival_id: UUID, *, message_id: UUID | None = None, call_id: UUID | None = None,
+        problem: str | None = None,
+    ) -> None:  # fmt: skip
+        """Reception is done with this arrival; `problem` as in `keep_answered`."""
+        self._set(arrival_id, state=TAKEN, problem=problem, message_id=message_id, call_id=call_id)
 
     def still_waits(self, arrival: Waiting) -> bool:
         """Whether the arrival is as it was when it was claimed; locked until the transaction ends."""
@@ -158,26 +168,19 @@ class IntakeStore:
         ).one()
         return ContactPoint(row.id, phone, row.language, row.script)
 
-    def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
-        """The phone of each contact point."""
-        asked = select(contact_points.c.id, contact_points.c.phone).where(contact_points.c.id.in_(list(ids)))
-        return {
-            row.id: Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone")))
-            for row in self._connection.execute(asked)
-        }
+    def language_of(self, contact_point_id: UUID) -> str | None:
+        """The language that the person at this phone reads."""
+        asked = select(contact_points.c.language).where(contact_points.c.id == contact_point_id)
+        return self._connection.execute(asked).scalar_one_or_none()
 
     def points(self, ids: Iterable[UUID]) -> dict[UUID, ContactPoint]:
         """Contact points by id."""
-        asked = select(contact_points).where(contact_points.c.id.in_(list(ids)))
-        return {
-            row.id: ContactPoint(
-                row.id,
-                Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone"))),
-                row.language,
-                row.script,
-            )
-            for row in self._connection.execute(asked)
-        }
+        found = self._connection.execute(select(contact_points).where(contact_points.c.id.in_(list(ids))))
+        return {row.id: self._point(row) for row in found}
+
+    def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
+        """The phone of each contact point."""
+        return {point_id: point.phone for point_id, point in self.points(ids).items()}
 
     def last_wrote_at(self, contact_point_id: UUID, since: datetime) -> datetime | None:
         """When the person at this phone last wrote, as far as that is after then."""
@@ -344,6 +347,10 @@ class IntakeStore:
         return Waiting(
             row.id, row.carrier, row.account, row.carrier_id, row.kind, raw, row.received_at, row.attempts
         )
+
+    def _point(self, row: Row[Any]) -> ContactPoint:
+        phone = Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone")))
+        return ContactPoint(row.id, phone, row.language, row.script)
 
     def _body(self, row: Any) -> str:  # noqa: ANN401 - a row of either query
         return self._vault.open(row.body, Place("message", row.id, "body"))

@@ -37,6 +37,7 @@ class InboxRow(SQLModel, table=True):
     problem: str | None = None
     message_id: UUID | None = Field(default=None, index=True)
     call_id: UUID | None = Field(default=None, foreign_key="call.id")
+    scrubbed_at: datetime | None = None  # since when only what was read from it is kept
 
 
 class ContactPointRow(SQLModel, table=True):
@@ -52,6 +53,7 @@ class ContactPointRow(SQLModel, table=True):
     script: str
     first_seen_at: datetime
     last_seen_at: datetime
+    forgotten_at: datetime | None = None  # since when it is nobody's number any more
 
 
 class MessageRow(SQLModel, table=True):

@@ -9,7 +9,17 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Connection, Index, UniqueConstraint, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import table_of
@@ -179,6 +189,11 @@ class FeedStore:
             for place, (doc, gone) in enumerate(_in_order(wanted[viewer]), start=1)
         ]  # fmt: skip
         self._connection.execute(self._insert_entry, rows)
+
+    def drop(self, viewer: UUID, doc: Doc) -> None:
+        """The worker threw away a document of their own: it goes from all their devices."""
+        self._connection.execute(delete(docs).where(docs.c.kind == doc.kind, docs.c.doc_id == doc.id))
+        self.append({viewer: {doc: True}})
 
     def lock(self, viewer: UUID) -> None:
         """Nobody else writes to this feed until the transaction ends. A feed that was not there begins."""

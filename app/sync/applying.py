@@ -9,10 +9,12 @@ from uuid import UUID, uuid5
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.attachments.rules.uploads import Wish
 from app.cases.store.records import ContactAttempt, Person
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
-from app.store.feed import Kind
+from app.store.feed import Doc, Kind
+from app.store.files import new_ref
 from app.sync.pulling import Carrier
 from app.sync.rules import FieldsRefused, Lost, OnlyAdded, Op, ReadOnly
 from app.sync.store import SyncStore
@@ -155,20 +157,21 @@ def add_contact_attempt(doing: Doing) -> None:
 def add_attachment(doing: Doing) -> None:
     """What is known of a file, whose bytes come another way. Raises: OnlyAdded, and as the use case."""
     uow, op = doing.uow, doing.op
-    known = uow.attachments.by_id([op.id]).get(op.id)
+    known = uow.attachments.get(op.id)
     if known:
         doing.case_id = known.case_id
         locked_case(uow, doing.carrier.worker, known.case_id)
         _must_say_the_same(
-            op, {"name": known.name, "mime": known.mime, "size_bytes": known.size_bytes,
+            op, {"name": known.name, "mime": known.declared_type, "size_bytes": known.size_bytes,
                  "sha256": known.sha256},
         )  # fmt: skip
         return
     fields: AttachmentFields = doing.read(_ATTACHMENT)
-    announced = attaching.Announced(
-        op.id, doing.parent(), fields.name, fields.mime, fields.size_bytes, fields.sha256
-    )
-    attaching.announce(uow, doing.carrier.worker, announced, now=doing.now)
+    wish = Wish(
+        id=op.id, case_id=doing.parent(), size_bytes=fields.size_bytes, sha256=fields.sha256,
+        name=fields.name or "", declared_type=fields.mime, announced="",
+    )  # fmt: skip
+    attaching.begin(uow, doing.carrier.worker, wish, new_ref(), now=doing.now)
     doing.created = True
 
 
@@ -192,7 +195,9 @@ def see_issue(doing: Doing) -> None:
     doing.case_id = issue.case_id
     if doing.op.set.get("seen") is not True and "_deleted" not in doing.op.set:
         raise ReadOnly
-    if issue.seen_at is None:
+    if "_deleted" in doing.op.set:
+        doing.uow.feed.drop(issue.worker_id, Doc(Kind.SYNC_ISSUE, issue.id, issue.case_id))
+    elif issue.seen_at is None:
         doing.pushed.seen(issue, doing.now)
 
 

@@ -163,10 +163,10 @@ def _attachments(reader: Reader, ids: list[UUID]) -> dict[UUID, Document]:
     return {
         one.id: {
             "id": one.id, "case_id": one.case_id, "author_id": one.author_id, "name": one.name,
-            "mime": one.mime, "size_bytes": one.size_bytes, "sha256": one.sha256, "state": one.state,
-            "at": one.at,
+            "mime": one.kept.kind.value if one.kept else one.declared_type, "size_bytes": one.size_bytes,
+            "sha256": one.sha256, "state": one.state.value, "at": one.created_at,
         }
-        for one in reader.uow.attachments.by_id(ids).values()
+        for one in reader.uow.attachments.of_ids(ids).values()
     }  # fmt: skip
 
 

@@ -307,6 +307,8 @@ def do(doing: Doing) -> list[Conflict]:
     if op.whole is not None and not op.create and not doing.uow.feed.revisions({op.kind: [op.id]}):
         # The device believes that it is here: a backup was restored since. All that it has makes it anew.
         doing.op = replace(op, set=op.whole, was={}, create=True)
+    if op.create and "_deleted" in op.set:
+        return []  # written and thrown away before anybody else saw it
     if doing.op.kind in WRITTEN:
         found: list[Conflict] = WRITTEN[doing.op.kind](doing)
         return found

@@ -23,6 +23,7 @@ from app.usecases import clocks
 from app.usecases.case_work import IdConflict
 from app.usecases.opening import Draft, open_case
 from app.usecases.seeing import CaseView, locked_case, sight_of, views_of
+from app.usecases.understanding import of_summary
 from app.usecases.unit_of_work import UnitOfWork
 
 HOME: Final = "KH"
@@ -107,8 +108,10 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     _must_be_ours_to_name(uow, worker, [*people, *([intake.reporter.id] if intake.reporter else [])])
     if intake.reporter:
         uow.records.add_person(intake.reporter, now)
+    at_least = Urgency.U4 if intake.categories else Urgency.U2
+    categories, urgency, reasons = of_summary(uow, intake.summary, intake.categories, at_least)
     draft = Draft(
-        categories=intake.categories, urgency=Urgency.U4 if intake.categories else Urgency.U2,
+        categories=categories, urgency=urgency, reasons=reasons,
         language=intake.language, channel="worker", destination=_destination(intake),
         members=max(1, len(people)), summary=intake.summary,
         reporter_id=intake.reporter.id if intake.reporter else None, id=intake.id,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from app.attachments.rules.uploads import Limits
+from app.calls.rules.callbacks import CallbackRules
 from app.cases.rules.stages import Outcome, Status
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
@@ -19,6 +21,7 @@ from app.kernel.phone import Phone
 from app.kernel.refusal import Refusal
 from app.kernel.urgency import Urgency, most_urgent
 from app.outbox.rules import Way
+from app.privacy.rules import RetentionRules
 
 
 class CategoryUnknown(Refusal):
@@ -30,6 +33,15 @@ class CategoryUnknown(Refusal):
 
 def _nothing(_point: str) -> None:
     """Pass by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who makes calls for us: a carrier and our account there, and the number that people see."""
+
+    carrier: str
+    account: str
+    shows: str | None  # None where nobody calls us at a number that we answer
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,11 @@ class Rulebook:
     worker_limit: int = 30
     held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
+    callbacks: CallbackRules = field(default_factory=CallbackRules)
+    call_maker: Maker | None = None
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
+    retention: RetentionRules = field(default_factory=RetentionRules)
+    attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
 
     @cached_property

@@ -210,12 +210,12 @@ def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dic
     """The words behind timeline items, by the id that an item carries."""
     found: dict[str, dict[str, Any]] = {}
     for message_id, body in uow.intake.bodies(_ids(items, "message_id")).items():
-        found[str(message_id)] = {"text": body}
+        found[str(message_id)] = {"text": body or None}
     for text_id, (body, to_staff) in uow.outbox.bodies(_ids(items, "outbox_id")).items():
-        found[str(text_id)] = {"text": body, "to": "worker" if to_staff else "person"}
+        found[str(text_id)] = {"text": body or None, "to": "worker" if to_staff else "person"}
     for note_id, note in uow.records.notes(_ids(items, "note_id")).items():
         hidden = note.restricted and note.author_id != worker.id and worker.role is Role.CASEWORKER
-        found[str(note_id)] = {"text": None if hidden else note.text}
+        found[str(note_id)] = {"text": None if hidden else note.text or None}
     for attempt_id, attempt in uow.records.contact_attempts(_ids(items, "attempt_id")).items():
         found[str(attempt_id)] = {"note": attempt.note}
     return found
@@ -223,6 +223,14 @@ def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dic
 
 def _ids(items: list[TimelineItem], key: str) -> set[UUID]:
     return {UUID(item.details[key]) for item in items if item.details.get(key)}
+
+
+def _written(item: TimelineItem) -> dict[str, Any]:
+    """What people wrote: as text, or, where an edit went over it, as the values that stood there before."""
+    words = {name: text for name, text in item.private.items() if not name.endswith("_value")}
+    if "overwritten" in words:
+        return {**words, "overwritten": json.loads(words["overwritten"])}
+    return dict(words)
 
 
 def _both_values(item: TimelineItem) -> dict[str, Any]:
@@ -243,7 +251,7 @@ def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, An
         behind |= words.get(item.details.get(key, ""), {})
     return {
         "id": item.id, "kind": item.kind, "at": item.at, "actor": item.actor, "case_id": item.case_id,
-        **item.details, **item.private, **behind,
+        **item.details, **_written(item), **behind,
     }  # fmt: skip
 
 

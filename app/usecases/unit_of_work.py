@@ -7,13 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.attachments.store import AttachmentStore
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.calls.store.calls import CallStore
+from app.calls.store.dials import DialStore
+from app.calls.store.missed import MissedCallStore
 from app.calls.store.prompts import PromptStore
 from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
-from app.cases.store.attachments import AttachmentStore
 from app.cases.store.cases import CaseStore
 from app.cases.store.conflicts import ConflictStore
 from app.cases.store.records import RecordStore
@@ -25,6 +27,7 @@ from app.identity.devices import DeviceStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
+from app.privacy.store import BreachStore, EraserStore, ErasureStore, TimingStore
 from app.store.database import Database
 from app.store.feed import FeedStore, Touched
 from app.store.heartbeats import HeartbeatStore
@@ -47,14 +50,19 @@ class UnitOfWork:
         self.claimed_at: datetime | None = None  # when a device says that this was done
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
+        self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
         self.conflicts = ConflictStore(connection, vault, self.touched)
         self.devices = DeviceStore(connection, vault)
+        self.dials = DialStore(connection, vault)
+        self.eraser = EraserStore(connection, vault)
+        self.erasures = ErasureStore(connection, vault)
         self.feed = FeedStore(connection)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault, self.touched)
+        self.missed = MissedCallStore(connection)
         self.outbox = OutboxStore(connection, vault, self.touched)
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)
@@ -62,6 +70,7 @@ class UnitOfWork:
         self.scope = ScopeStore(connection)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection, self.touched)
+        self.timing = TimingStore(connection)
 
     def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
         """Write these facts into the case's timeline and into the audit chain."""

@@ -1,4 +1,4 @@
-"""The unmodified RxDB from npm: on a faulty network, three devices end with what is theirs, every word kept."""
+"""The unmodified RxDB from npm: on a faulty network three devices end with theirs, every word kept."""
 
 import json
 import os

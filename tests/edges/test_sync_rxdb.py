@@ -115,6 +115,21 @@ def test_a_device_cannot_delete_and_is_given_back_what_it_threw_away(here: Insta
     assert case_id in app["case"].alive()
 
 
+def test_what_was_thrown_away_unseen_or_read_and_thrown_away_stays_away(here: Installation) -> None:
+    worker = here.a_worker()
+    app, other = RxdbApp(FieldApp(here, worker)), RxdbApp(FieldApp(here, worker))
+    app["note"].write(str(uuid4()), text="ព្រាង", _deleted=True)
+    assert app["note"].push() == []
+    app["message"].write(str(uuid4()), text="ខ្ញុំ")
+    app.sync()
+    other.sync()
+    (issue,) = app["sync_issue"].alive()
+    app["sync_issue"].write(issue, _deleted=True)
+    for device in (app, other, app):
+        device.sync()
+        assert device["sync_issue"].alive() == {}
+
+
 def test_who_lost_the_case_ends_with_nothing_of_it(here: Installation) -> None:
     loser, gainer, lead = here.a_worker(), here.a_worker(), here.a_worker(Role.SUPERVISOR)
     app = RxdbApp(FieldApp(here, loser))

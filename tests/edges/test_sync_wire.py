@@ -46,6 +46,7 @@ def test_a_body_that_unpacks_to_too_much_is_refused_without_unpacking_all_of_it(
         (b"\x28\xb5\x2f\xfd", "zstd", 415),
         (gzip.compress(gzip.compress(b"{}")), "gzip, gzip", 415),
     ],
+    ids=["no gzip", "cut at its end", "cut in its middle", "another kind", "packed twice"],
 )
 def test_a_body_that_cannot_be_unpacked_is_refused_as_a_problem(
     here: Installation, body: bytes, encoding: str, status: int

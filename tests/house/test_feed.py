@@ -30,7 +30,7 @@ ON_DEVICES = {
     "timer": "timers",
 }
 NOT_ON_DEVICES = {
-    "audit_entry", "audit_head", "call", "case_category", "case_decline", "case_event",
+    "audit_entry", "audit_head", "breach", "erasure", "call", "case_category", "case_decline", "case_event",
     "case_phone", "command", "contact_point", "conversation", "device", "feed", "feed_doc", "feed_head",
     "dial", "heartbeat", "inbox", "missed_call", "organisation", "phone_rule", "prompt",
     "prompt_desk", "recording", "safe_contact", "sign_in_attempt", "sync_held", "sync_op",
@@ -38,12 +38,14 @@ NOT_ON_DEVICES = {
 }  # fmt: skip
 # Functions that write to such a table and change no document.
 SILENT = {
+    "mark": "how far letting go has come is not shown; the use case notes every document of the case",
     "flush": "the timeline counts its items; the count is shown nowhere",
     "add_message": "a text is in no case before it is linked",
     "add_person": "nobody points at a new person yet",
     "claim_due": "to devices a text that waits is queued, whoever holds it",
     "offer": "as claim_due",
     "known_as": "the carrier's id is not shown",
+    "postpone": "when the worker looks at a file again is not shown",
 }
 WRITES = {"insert", "update", "delete", "insert_new", "insert_or_change"}
 

@@ -22,6 +22,7 @@ from sqlalchemy import JSON, Boolean, Connection, Integer, LargeBinary, Table, U
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
+import app.attachments.tables
 import app.calls.tables
 import app.cases.tables
 import app.escalation.tables

@@ -1,11 +1,12 @@
 """Queries on calls."""
 
-from dataclasses import fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from app.calls.rules.calls import Call, Ending, Kind
 from app.calls.rules.ivr import Safe, State, Step
@@ -15,6 +16,15 @@ from app.kernel.language import Language
 from app.store.rows import insert_new
 
 _STATE: Final = tuple(field.name for field in fields(State))
+
+
+@dataclass(frozen=True, slots=True)
+class HeardOf:
+    """How much is known of a call that a carrier lists."""
+
+    carrier_id: str
+    sender_kind: str
+    ended: bool
 
 
 class CallStore:
@@ -44,6 +54,14 @@ class CallStore:
         row = self._connection.execute(_BY_CARRIER, asked).one_or_none()
         return self._call(row) if row else None
 
+    def heard_of(self, carrier: str, account: str, carrier_ids: Collection[str]) -> list[HeardOf]:
+        """What is known of those of these calls that we were told of."""
+        asked = select(calls.c.carrier_id, calls.c.sender_kind, calls.c.ended_at).where(
+            calls.c.carrier == carrier, calls.c.account == account, calls.c.carrier_id.in_(carrier_ids)
+        )
+        found = self._connection.execute(asked)
+        return [HeardOf(row.carrier_id, row.sender_kind, row.ended_at is not None) for row in found]
+
     def any_overdue(self, now: datetime) -> bool:
         """Whether there is a call that should have ended by now."""
         asked = select(calls.c.id).where(calls.c.ended_at.is_(None), calls.c.ends_by <= now).limit(1)
@@ -65,6 +83,33 @@ class CallStore:
         asked = select(calls.c.ringing_id, calls.c.answered_by).where(calls.c.ended_at.is_(None))
         found = self._connection.execute(asked.where(calls.c.ringing_id.is_not(None)))
         return frozenset(worker_id for row in found for worker_id in row if worker_id)
+
+    def rings_since(self, contact_point_id: UUID, since: datetime) -> int:
+        """How often this phone rang a number of ours that we do not answer, since then."""
+        asked = select(func.count()).select_from(calls).where(
+            calls.c.contact_point_id == contact_point_id,
+            calls.c.kind == Kind.MISSED,
+            calls.c.began_at > since,
+        )  # fmt: skip
+        return int(self._connection.execute(asked).scalar_one())
+
+    def put_rings_into(self, case_id: UUID, contact_point_id: UUID, since: datetime) -> None:
+        """The rings of this phone since then belong to the case that came of calling back."""
+        self._connection.execute(
+            update(calls)
+            .where(
+                calls.c.contact_point_id == contact_point_id, calls.c.kind == Kind.MISSED,
+                calls.c.began_at >= since, calls.c.case_id.is_(None),
+            )
+            .values(case_id=case_id)
+        )  # fmt: skip
+
+    def bridging(self, worker_id: UUID) -> bool:
+        """Whether a call that this worker asked for is going on."""
+        asked = select(calls.c.id).where(
+            calls.c.worker_id == worker_id, calls.c.kind == Kind.BRIDGE, calls.c.ended_at.is_(None)
+        )
+        return self._connection.execute(asked.limit(1)).first() is not None
 
     def of_ids(self, ids: list[UUID]) -> dict[UUID, Call]:
         """Calls by id."""

@@ -96,6 +96,14 @@ class RecordingStore:
             & (recordings.c.carrier_id == carrier_id)
         )
 
+    def known(self, carrier: str, account: str, carrier_ids: Collection[str]) -> frozenset[str]:
+        """Those of the carrier's ids that are of recordings we know."""
+        asked = select(recordings.c.carrier_id).where(
+            recordings.c.carrier == carrier, recordings.c.account == account,
+            recordings.c.carrier_id.in_(carrier_ids),
+        )  # fmt: skip
+        return frozenset(self._connection.execute(asked).scalars())
+
     def of_call(self, recording_id: UUID, call_id: UUID) -> None:
         """The recording belongs to this call."""
         self._set(recording_id, call_id=call_id)
@@ -162,11 +170,15 @@ class RecordingStore:
         asked = select(recordings.c.id).where(*_orphans(before)).order_by(recordings.c.announced_at)
         return list(self._connection.execute(asked.limit(limit)).scalars())
 
-    def claim_old(self, before: datetime, *, limit: int) -> list[Recording]:
-        """Recordings whose sound has been here since before then, locked."""
+    def claim_old(self, before: datetime, *, limit: int, but: Collection[UUID] = ()) -> list[Recording]:
+        """Recordings, none of them in `but`, whose sound has been here since before then, locked."""
         asked = (
             select(recordings)
-            .where(recordings.c.file_name.is_not(None), recordings.c.kept_at < before)
+            .where(
+                recordings.c.file_name.is_not(None),
+                recordings.c.kept_at < before,
+                recordings.c.id.not_in(list(but)),
+            )
             .order_by(recordings.c.kept_at)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -59,7 +59,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ContactAttempt:
-    """One try to reach somebody of a case."""
+    """One try to reach somebody of a case; where we made the call, which it was and how long they talked."""
 
     id: UUID
     case_id: UUID
@@ -68,6 +68,8 @@ class ContactAttempt:
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class RecordStore:
         """Keep a contact attempt."""
         self._connection.execute(insert(contact_attempts).values(
             id=attempt.id, case_id=attempt.case_id, author_id=attempt.author_id, channel=attempt.channel,
-            outcome=attempt.outcome, at=attempt.at,
+            outcome=attempt.outcome, at=attempt.at, seconds=attempt.seconds, call_id=attempt.call_id,
             note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"),
         ))  # fmt: skip
         self._touched.note(Kind.CONTACT_ATTEMPT, attempt.id, attempt.case_id)
@@ -207,6 +209,17 @@ class RecordStore:
         waiting = select(tasks.c.id).where(tasks.c.kind == kind, tasks.c.done_at.is_(None)).limit(1)
         if self._connection.execute(waiting).first() is None:
             self.add_task(kind=kind, case_id=None, subject_id=subject_id, due_at=due_at, now=now)
+
+    def put_tasks_into(self, case_id: UUID, *, subject_id: UUID) -> None:
+        """What waits for a human because of this subject belongs to a case now."""
+        moved = self._connection.execute(
+            update(tasks)
+            .where(tasks.c.subject_id == subject_id, tasks.c.case_id.is_(None), tasks.c.done_at.is_(None))
+            .values(case_id=case_id, subject_id=None)
+            .returning(tasks.c.id)
+        )
+        for task_id in moved.scalars().all():
+            self._touched.note(Kind.TASK, task_id, case_id)
 
     def waits_for_human(self, case_id: UUID, kind: str) -> bool:
         """Whether somebody has a task of this kind to do in this case."""
@@ -304,7 +317,10 @@ class RecordStore:
 
     def _attempt(self, row: Row[Any]) -> ContactAttempt:
         note = self._opened(row.note, "contact_attempt", row.id, "note")
-        return ContactAttempt(row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at)
+        return ContactAttempt(
+            row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at, row.seconds,
+            row.call_id,
+        )  # fmt: skip
 
 
 def _for_eyes(sight: Sight) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Field sync: the change feed, devices, what they pushed, conflicts, attachments, claims of members."""
+"""Field sync: the change feed, devices, what they pushed, conflicts, claims of members."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import sqlmodel
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -129,25 +129,6 @@ def _pushed() -> None:
     )
 
 
-def _attachment() -> None:
-    op.create_table(
-        "attachment",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("author_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.LargeBinary(), nullable=True),
-        sa.Column("mime", sqlmodel.AutoString(), nullable=False),
-        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("sha256", sqlmodel.AutoString(), nullable=False),
-        sa.Column("state", sqlmodel.AutoString(), nullable=False),
-        sa.Column("at", sqlmodel.UTCDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["author_id"], ["worker.id"], name=op.f("fk_attachment_author_id")),
-        sa.ForeignKeyConstraint(["case_id"], ["case_file.id"], name=op.f("fk_attachment_case_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachment")),
-    )
-    op.create_index(op.f("ix_attachment_case_id"), "attachment", ["case_id"])
-
-
 def _conflict() -> None:
     op.create_table(
         "case_conflict",
@@ -206,7 +187,7 @@ def _known_documents() -> None:
 
 
 def upgrade() -> None:
-    for make in (_feed, _device, _pushed, _attachment, _conflict):
+    for make in (_feed, _device, _pushed, _conflict):
         make()
     with op.batch_alter_table("case_file") as case:
         case.add_column(sa.Column("conflict", sqlmodel.AutoString(), nullable=True))
@@ -224,7 +205,7 @@ def downgrade() -> None:
     with op.batch_alter_table("case_file") as case:
         case.drop_column("conflict")
     for table in (
-        "case_conflict", "attachment", "sync_extra", "sync_issue", "sync_refused", "sync_held", "sync_op",
+        "case_conflict", "sync_extra", "sync_issue", "sync_refused", "sync_held", "sync_op",
         "device", "feed_doc", "feed", "feed_head",
     ):  # fmt: skip
         op.drop_table(table)

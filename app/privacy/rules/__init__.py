@@ -1,0 +1,34 @@
+"""The pure rules of letting go, of receipts and of breaches."""
+
+from app.privacy.rules.breaches import (
+    NOTIFY_WITHIN,
+    WARN_BEFORE,
+    Breach,
+    BreachIsClosed,
+    BreachState,
+    due_at,
+    must_make_sense,
+)
+from app.privacy.rules.fates import FATES, Fate
+from app.privacy.rules.receipts import Receipt, Spared, UnderLegalHold, covered, digest_of
+from app.privacy.rules.retention import RetentionRules, months_before, year_only
+
+__all__ = [
+    "FATES",
+    "NOTIFY_WITHIN",
+    "WARN_BEFORE",
+    "Breach",
+    "BreachIsClosed",
+    "BreachState",
+    "Fate",
+    "Receipt",
+    "RetentionRules",
+    "Spared",
+    "UnderLegalHold",
+    "covered",
+    "digest_of",
+    "due_at",
+    "months_before",
+    "must_make_sense",
+    "year_only",
+]

@@ -1,0 +1,59 @@
+"""Receipts of erasure: what was let go, in numbers, under a code that only this installation can make."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from app.kernel.clock import utc_text
+from app.kernel.refusal import Refusal
+
+
+class UnderLegalHold(Refusal):
+    """Nothing of the case may be erased while it is held."""
+
+    code = "erasure.legal_hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """What stayed because another case that is not over needs it: phones and people, in numbers."""
+
+    phones: int = 0
+    people: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one erasure did. `person_id` is None where it was the whole case.
+
+    `counts` is how many rows of each kind lost what they said. `digest` is the SHA-256 of all of it,
+    `mac` is the digest under the installation's key.
+    """
+
+    id: UUID
+    at: datetime
+    case_id: UUID
+    person_id: UUID | None
+    notes: bool  # whether what workers wrote went too
+    counts: Mapping[str, int] = field(default_factory=dict)
+    spared: Spared = Spared()
+    digest: bytes = b""
+    mac: bytes = b""
+
+
+def digest_of(receipt: Receipt) -> bytes:
+    """The fingerprint of what a receipt says (32 bytes), the same on any machine."""
+    told = [
+        str(receipt.id), utc_text(receipt.at), str(receipt.case_id),
+        str(receipt.person_id) if receipt.person_id else None, receipt.notes,
+        sorted(receipt.counts.items()), receipt.spared.phones, receipt.spared.people,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).digest()
+
+
+def covered(digest: bytes) -> bytes:
+    """The bytes that the code of a receipt covers; no entry of the audit chain begins like them."""
+    return b"erasure receipt " + digest
