@@ -238,6 +238,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         worker_limit=settings.worker_case_limit,
         menu={str(key): category for key, category in MENU.items()},
         screens_calls=settings.twilio_screens_calls,
+        consent=configuration.consent,
+        child_signs=configuration.child_signs,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

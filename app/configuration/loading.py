@@ -6,9 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from app.cases.rules.consent import Recipient
 from app.configuration.reading import Place, Reading, read_file
 from app.configuration.schema import (
     CategoriesFile,
+    ConsentFile,
     ConversationFile,
     EscalationFile,
     GatewaysFile,
@@ -45,10 +47,12 @@ def load_configuration(folder: Path) -> Configuration:
     organisations = read_file(folder / "organisations.yaml", OrganisationsFile, section="organisations")
     words = read_file(own_or_shipped(folder, "conversation.yaml"), ConversationFile, section="silence")
     gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
+    consent = read_file(own_or_shipped(folder, "consent.yaml"), ConsentFile, section="purposes")
     _check_categories(categories, escalation, organisations)
     _check_ladders(escalation)
     _check_twins(organisations, gateways)
     _check_words(words)
+    _check_consent(consent, categories)
     if (
         categories.content is None
         or escalation.content is None
@@ -56,9 +60,10 @@ def load_configuration(folder: Path) -> Configuration:
         or organisations.content is None
         or gateways.content is None
         or words.content is None
-        or any(reading.problems for reading in (categories, escalation, organisations, gateways, words))
+        or consent.content is None
+        or any(r.problems for r in (categories, escalation, organisations, gateways, words, consent))
     ):
-        readings = (categories, escalation, days_off, organisations, gateways, words)
+        readings = (categories, escalation, days_off, organisations, gateways, words, consent)
         raise ConfigurationError(tuple(problem for reading in readings for problem in reading.problems))
     return Configuration(
         ladders=escalation.content.typed(days_off.content),
@@ -66,6 +71,8 @@ def load_configuration(folder: Path) -> Configuration:
         categories={code: entry.typed(code) for code, entry in categories.content.categories.items()},
         gateways=tuple(entry.typed() for entry in gateways.content.gateways),
         keywords=words.content.typed(),
+        consent=consent.content.typed(),
+        child_signs=consent.content.children.typed(),
     )
 
 
@@ -151,6 +158,26 @@ def _check_words(words: Reading[ConversationFile]) -> None:
             other = seen.setdefault(single_word(word), name)
             if other != name:
                 words.problem((name, number), f"“{word}” stands under {other} too")
+
+
+def _check_consent(consent: Reading[ConsentFile], categories: Reading[CategoriesFile]) -> None:
+    """Every recipient is there and needs a purpose that is; a partner needs one of each organisation."""
+    if consent.content is None:
+        return
+    purposes = consent.content.purposes
+    for to in Recipient:
+        if to not in consent.content.recipients:
+            consent.problem(("recipients", to.value), "is missing")
+    for to, entry in consent.content.recipients.items():
+        place: Place = ("recipients", to.value, "needs")
+        if entry.needs not in purposes:
+            consent.problem(place, f"“{entry.needs}” is not among the purposes")
+        elif purposes[entry.needs].for_each_organisation != (to is Recipient.ORGANISATION):
+            consent.problem(place, "only a partner organisation is asked about for each organisation")
+    known = categories.content.categories.keys() if categories.content else ()
+    for position, code in enumerate(consent.content.children.categories):
+        if categories.content and code not in known:
+            consent.problem(("children", "categories", position), f"“{code}” is not in categories.yaml")
 
 
 def _repeated(names: Iterable[str]) -> list[int]:

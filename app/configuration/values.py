@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from app.cases.rules.consent import ConsentPolicy
+from app.cases.rules.guards import ChildSigns
 from app.escalation.rules import Ladders
 from app.intake.rules.conversation import Keywords
 from app.kernel.phone import Phone
@@ -92,3 +94,5 @@ class Configuration:
     categories: Mapping[str, CategoryConfig]
     gateways: tuple[GatewayConfig, ...]
     keywords: Keywords
+    consent: ConsentPolicy
+    child_signs: ChildSigns

@@ -31,17 +31,25 @@ class Action(StrEnum):
     READ_INTAKE = "read_intake"
     READ_TASKS = "read_tasks"
     EXPORT_CASES = "export_cases"
+    OVERRIDE_CONSENT = "override_consent"  # and agree to another's override
+    GUARD_CASES = "guard_cases"  # conflict walls and legal holds
+    READ_DISCLOSURES = "read_disclosures"
+    TRAIN_WORKERS = "train_workers"  # say who is trained to work with children
 
 
 _FIELD: Final = frozenset({
     Action.SEE_SELF, Action.READ_CASES, Action.OPEN_CASES, Action.WORK_CASES, Action.READ_TASKS,
 })  # fmt: skip
 _LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE}
+_SUPERVISOR: Final = _LEAD | {
+    Action.EXPORT_CASES, Action.OVERRIDE_CONSENT, Action.GUARD_CASES, Action.READ_DISCLOSURES,
+    Action.TRAIN_WORKERS,
+}  # fmt: skip
 _MAY: Final = {
     Role.CASEWORKER: _FIELD,
     Role.DUTY_LEAD: _LEAD,
-    Role.SUPERVISOR: _LEAD | {Action.EXPORT_CASES},
-    Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES},
+    Role.SUPERVISOR: _SUPERVISOR,
+    Role.COORDINATOR: _SUPERVISOR,
     Role.ADMIN: frozenset({Action.SEE_SELF}),
 }
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})
@@ -58,6 +66,7 @@ class Worker:
     languages: frozenset[str]
     on_duty: bool
     active: bool
+    trained_for_children: bool = False
 
     def may(self, action: Action) -> bool:
         """Whether the capability table lets this worker do it at all."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.cases.rules.consent import ConsentPolicy
+from app.cases.rules.guards import ChildSigns
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords
@@ -47,6 +49,8 @@ class Rulebook:
     worker_limit: int = 30
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
+    consent: ConsentPolicy = field(default_factory=ConsentPolicy)
+    child_signs: ChildSigns = field(default_factory=ChildSigns)
     passed: Callable[[str], None] = field(default=_nothing)
 
     def urgency_of(self, categories: tuple[str, ...], words: Urgency) -> Urgency:

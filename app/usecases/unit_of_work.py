@@ -14,7 +14,10 @@ from app.calls.store.prompts import PromptStore
 from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
 from app.cases.store.cases import CaseStore
+from app.cases.store.consents import ConsentStore
+from app.cases.store.guards import GuardStore
 from app.cases.store.records import RecordStore
+from app.cases.store.sharing import SharingStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
@@ -39,6 +42,8 @@ class UnitOfWork:
         self.audit = AuditStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault)
+        self.consents = ConsentStore(connection, vault)
+        self.guards = GuardStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault)
@@ -46,6 +51,7 @@ class UnitOfWork:
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)
         self.records = RecordStore(connection, vault)
+        self.sharing = SharingStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection)
 
