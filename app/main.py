@@ -9,7 +9,20 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from app.api import case_work, cases, exports, intake, operations, people, phones, recordings, sign_in
+from app.api import (
+    case_work,
+    cases,
+    consents,
+    exports,
+    guards,
+    intake,
+    operations,
+    people,
+    phones,
+    recordings,
+    referrals,
+    sign_in,
+)
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
@@ -45,6 +58,8 @@ def create_app(application: Application | None = None) -> FastAPI:
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
     for room in (operations, sign_in, cases, case_work, phones, intake, people, recordings, exports):
+        app.include_router(room.door)
+    for room in (consents, referrals, guards):
         app.include_router(room.door)
     describe(app)
     return app

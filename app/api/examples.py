@@ -52,6 +52,27 @@ _ME: Final = {
     "languages": ["km"], "on_duty": True,
 }  # fmt: skip
 
+_CONSENT_SHOWN: Final = {
+    "id": _ASKED, "case_id": _CASE, "person_id": _PERSON, "purpose": "share_embassy",
+    "organisation_id": None, "state": "given", "by": "self", "channel": "call", "witness": None,
+    "language": "km", "worker_id": _WORKER, "at": _LATER, "counts": True,
+}  # fmt: skip
+_REFERRAL_SHOWN: Final = {
+    "id": _ASKED, "case_id": _CASE, "kind": "embassy", "to_organisation": None, "recipient": None,
+    "purpose": "ឯកសារធ្វើដំណើរ", "needs_consent": "share_embassy", "data_items": ["name", "destination"],
+    "people": [_PERSON], "legal_basis": "consent", "reason": "គាត់បាត់លិខិតឆ្លងដែន", "state": "open",
+    "by": _WORKER, "at": _LATER, "confirmed_by": None, "confirmed_at": None, "ended_at": None,
+    "ended_because": None,
+}  # fmt: skip
+_WALL_SHOWN: Final = {
+    "id": _ASKED, "case_id": _CASE, "worker_id": _WORKER, "organisation_id": None,
+    "reason": "ជាសាច់ញាតិរបស់អ្នកជ្រើសរើស", "by": _OTHER, "at": _LATER,
+}  # fmt: skip
+_GUARDIAN_SHOWN: Final = {
+    "member_id": _OTHER, "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given",
+    "guardian_is_suspect": False, "worker_id": _WORKER, "at": _LATER,
+}  # fmt: skip
+
 SENT: Final[dict[str, Any]] = {
     "AssignIn": {"id": _ASKED, "owner_id": _WORKER, "reason": "នៅជិតជនរងគ្រោះ"},
     "CaseIn": {
@@ -63,16 +84,29 @@ SENT: Final[dict[str, Any]] = {
     "CloseIn": {"id": _ASKED, "outcome": "wages_recovered", "client_informed": "yes"},
     "CommandIn": {"id": _ASKED},
     "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
+    "ConsentIn": {
+        "id": _ASKED, "person_id": _PERSON, "purpose": "share_embassy", "state": "given", "by": "self",
+        "channel": "call", "language": "km",
+    },
     "DutyIn": {"on_duty": False},
+    "GuardianIn": {
+        "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given", "guardian_is_suspect": False,
+    },
     "MembersIn": {"members": [{"id": _ASKED, "name": "សុខា", "phone": "+66812345678"}]},
     "NoteIn": {"id": _ASKED, "text": "បានទូរស័ព្ទទៅស្ថានទូត", "restricted": False},
     "ReasonIn": {"id": _ASKED, "reason": "ខ្ញុំឈប់សម្រាក"},
+    "ReferralIn": {
+        "id": _ASKED, "kind": "embassy", "purpose": "ឯកសារធ្វើដំណើរ", "data_items": ["name", "destination"],
+        "people": [_PERSON], "reason": "គាត់បាត់លិខិតឆ្លងដែន",
+    },
     "SafetyIn": {
         "may_text": "yes", "may_call": "yes", "may_leave_voicemail": "no",
         "hours": [{"begins": "22:00", "ends": "06:00", "days": ["sat", "sun"]}], "zone": "Asia/Bangkok",
         "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
         "after_dropped_call": "wait", "valid_until": "2026-12-01T00:00:00Z",
     },
+    "TrainingIn": {"trained_for_children": True},
+    "WallIn": {"id": _ASKED, "worker_id": _WORKER, "reason": "ជាសាច់ញាតិរបស់អ្នកជ្រើសរើស"},
     "WorkerTextIn": {"id": _ASKED, "text": "សូមទូរស័ព្ទមកវិញពេលទំនេរ", "good_until": "2026-06-09T03:00:00Z"},
     "StatusIn": {"id": _ASKED, "status": "on_hold", "reason": "រង់ចាំស្ថានទូត", "until": "2026-06-22T03:00:00Z"},
     "Body_token_v1_token_post": {
@@ -92,10 +126,30 @@ ANSWERED: Final[dict[str, Any]] = {
             }
         ]
     },
+    "ConsentOut": _CONSENT_SHOWN,
+    "ConsentsOut": {
+        "items": [_CONSENT_SHOWN],
+        "unasked": [{"person_id": _PERSON, "purpose": "media", "state": "not_asked"}],
+        "history": [{**_CONSENT_SHOWN, "counts": None}],
+    },
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
         "note": "សុវត្ថិភាព", "at": _LATER,
     },
+    "Disclosures": {
+        "items": [
+            {
+                "id": _OTHER, "case_id": _CASE, "case_code": "4829-1376", "referral_id": _ASKED,
+                "from_organisation": _ORGANISATION, "kind": "embassy", "to_organisation": None,
+                "recipient": None, "legal_basis": "consent", "override": False,
+                "data_items": ["name", "destination"], "reason": "គាត់បាត់លិខិតឆ្លងដែន", "by": _WORKER,
+                "second": None, "at": _LATER,
+            }
+        ],
+        "next_cursor": None,
+    },
+    "GuardianOut": _GUARDIAN_SHOWN,
+    "HoldOut": {"id": _ASKED, "case_id": _CASE, "reason": "តុលាការកំពុងសួរ", "by": _OTHER, "at": _LATER},
     "RawArrival": {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",
         "text": '{"id": 7, "content": null}',
@@ -127,6 +181,8 @@ ANSWERED: Final[dict[str, Any]] = {
     "PhoneOut": _PHONE_SHOWN,
     "Phones": {"items": [_PHONE_SHOWN]},
     "Ready": {"status": "ready", "checks": {"database": "answers"}},
+    "ReferralOut": _REFERRAL_SHOWN,
+    "Referrals": {"items": [_REFERRAL_SHOWN]},
     "TaskPage": {
         "items": [
             {
@@ -138,6 +194,9 @@ ANSWERED: Final[dict[str, Any]] = {
     },
     "Timeline": {"items": [_TIMELINE_ITEM]},
     "Timers": {"items": [_TIMER]},
+    "TrainingOut": {"worker_id": _WORKER, "trained_for_children": True},
+    "WallOut": _WALL_SHOWN,
+    "Walls": {"items": [_WALL_SHOWN]},
     "WorkerTextOut": {
         "id": _ASKED, "state": "queued", "due_at": "2026-06-13T15:00:00Z", "waits_for": "outside_hours",
     },

@@ -321,9 +321,7 @@ class HoldRow(SQLModel, table=True):
     """Nothing of a case may be erased, while the hold is not lifted."""
 
     __tablename__ = "legal_hold"
-    __table_args__ = (
-        partial_index("hold_in_force", "case_id", where="lifted_at IS NULL", unique=True),
-    )
+    __table_args__ = (partial_index("hold_in_force", "case_id", where="lifted_at IS NULL", unique=True),)
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="case_file.id")

@@ -265,7 +265,8 @@ class CaseStore:
             "opened_at": case.opened_at, "accepted_at": case.accepted_at,
             "first_contact_at": case.first_contact_at, "closed_at": case.closed_at,
             "hold_until": case.hold_until, "outcome": case.outcome, "client_informed": case.client_informed,
-            "overdue_since": case.overdue_since, "child_since": case.child_since, "version": case.version, "updated_at": case.updated_at,
+            "overdue_since": case.overdue_since, "child_since": case.child_since,
+            "version": case.version, "updated_at": case.updated_at,
         }  # fmt: skip
 
     def _case(self, row: Row[Any]) -> Case:

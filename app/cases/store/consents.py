@@ -49,7 +49,7 @@ class ConsentStore:
         ))  # fmt: skip
 
     def history(self, case_id: UUID, people: Iterable[UUID]) -> list[Consent]:
-        """Every answer of these people, wherever they gave it, and of nobody named in this case; oldest first."""
+        """Every answer of these people, wherever they gave it, with this case's unnamed; oldest first."""
         unnamed = and_(consents.c.case_id == case_id, consents.c.person_id.is_(None))
         asked = select(consents).where(or_(consents.c.person_id.in_(list(people)), unnamed))
         found = self._connection.execute(asked.order_by(consents.c.at, consents.c.number))
@@ -85,6 +85,11 @@ class ConsentStore:
         """What is known of the guardians of a case's members, by member."""
         found = self._connection.execute(select(guardians).where(guardians.c.case_id == case_id))
         return {row.member_id: self._guardian(row) for row in found}
+
+    def suspects_phones(self, case_id: UUID) -> frozenset[Phone]:
+        """The phones of guardians in this case who are suspected of the harm."""
+        known = self.guardians_of(case_id).values()
+        return frozenset(one.phone for one in known if one.phone and one.minor.guardian_is_suspect)
 
     def _sealed(self, plain: str | None, guardian: Guardian, field: str) -> bytes | None:
         return self._vault.seal(plain, Place("guardian", guardian.member_id, field)) if plain else None

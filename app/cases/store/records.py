@@ -220,6 +220,14 @@ class RecordStore:
         """A human did it."""
         self._connection.execute(update(tasks).where(tasks.c.id == task_id).values(done_at=now, done_by=by))
 
+    def finish_tasks_about(self, subject_id: UUID, *, kind: str, by: UUID, now: datetime) -> None:
+        """What the tasks of this kind asked about the subject was done."""
+        self._connection.execute(
+            update(tasks)
+            .where(tasks.c.subject_id == subject_id, tasks.c.kind == kind, tasks.c.done_at.is_(None))
+            .values(done_at=now, done_by=by)
+        )
+
     def add_correction(self, case_id: UUID, correction: Correction) -> None:
         """Keep what a person decided over the words."""
         self._connection.execute(insert(corrections).values(
