@@ -219,7 +219,7 @@ class DisclosureOut(BaseModel):
         return cls(
             id=one.id, case_id=one.case_id, case_code=one.case_code, referral_id=one.referral_id,
             from_organisation=one.from_organisation_id, kind=one.to, to_organisation=one.organisation_id,
-            recipient=one.recipient, legal_basis=one.basis, override=one.basis is not Basis.CONSENT,
+            recipient=one.recipient, legal_basis=one.basis, override=one.is_override,
             data_items=list(one.items), reason=one.reason, by=one.by, second=one.second, at=one.at,
         )  # fmt: skip
 

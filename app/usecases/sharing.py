@@ -146,6 +146,14 @@ def see_disclosures(  # noqa: PLR0913 - the transaction and four ways to narrow 
     return found[:limit], len(found) > limit
 
 
+def see_register(
+    uow: UnitOfWork, *, since: datetime | None, until: datetime | None, overrides: bool
+) -> list[Disclosure]:
+    """The whole register, newest first, for whoever runs the installation; the audit chain remembers it."""
+    uow.audit.record(Deed("disclosures.read", "cli"))
+    return uow.sharing.register(None, since=since, until=until, overrides=overrides)
+
+
 def minors_of(
     uow: UnitOfWork, case: Case, members: Iterable[Member], *, now: datetime
 ) -> dict[UUID | None, Minor]:
@@ -281,4 +289,5 @@ __all__ = [
     "revoke",
     "see_disclosures",
     "see_referrals",
+    "see_register",
 ]

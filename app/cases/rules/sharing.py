@@ -127,6 +127,11 @@ class Disclosure:
     at: datetime
     case_code: str = ""
 
+    @property
+    def is_override(self) -> bool:
+        """Whether it was handed over without consent."""
+        return self.basis is not Basis.CONSENT
+
 
 def override(referral: Referral, asking: Asking, basis: Basis) -> Referral:
     """The referral without the consent that it needs, for police only once a second person agreed.
