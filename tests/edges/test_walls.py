@@ -149,10 +149,11 @@ def test_h15_a_wall_can_be_lifted_and_raised_again(desk: Desk) -> None:
 def test_h15_only_those_in_charge_raise_walls_against_somebody_who_is_there(desk: Desk) -> None:
     for worker in (desk.worker, desk.lead):
         assert desk.wall(by=worker, worker_id=str(desk.worker.id)).status_code == 403
-    for against in (
+    targets: tuple[dict[str, Any], ...] = (
         {}, {"worker_id": str(uuid4())}, {"organisation_id": str(uuid4())},
         {"worker_id": str(desk.worker.id), "organisation_id": desk.lotus},
-    ):  # fmt: skip
+    )  # fmt: skip
+    for against in targets:
         assert desk.wall(**against).json()["code"] == "wall.bad_target"
 
 
@@ -173,9 +174,7 @@ def test_h15_one_case_and_many_cases_are_kept_by_the_same_rule(desk: Desk, train
         assert case is not None
         guard = uow.cases.guard_of(case.id)
         assert guard == Guard(True, guard.workers, frozenset())
-        for listed in workers:
-            worker = uow.identity.worker(listed.id)
-            assert worker is not None
+        for worker in filter(None, (uow.identity.worker(listed.id) for listed in workers)):
             within = case.organisation_id == worker.organisation_id if worker.organisation_id else None
             reach = within if within is not None else worker.role is Role.COORDINATOR
             seen = bool(uow.cases.visible([case.id], sight_of(worker)))
