@@ -7,6 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
+import app.attachments.tables
 import app.audit.tables
 import app.calls.tables
 import app.cases.tables
@@ -14,7 +15,9 @@ import app.escalation.tables
 import app.identity.tables
 import app.intake.tables
 import app.outbox.tables
-import app.store.heartbeats  # noqa: F401 - as those above: importing a module of tables registers them
+import app.store.feed
+import app.store.heartbeats
+import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them
 from alembic import context
 from app.settings import Settings
 from app.store.database import Database

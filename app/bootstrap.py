@@ -9,13 +9,16 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
+from app.attachments.rules.uploads import Limits
 from app.audit.service import AnchorFile, anchor_end
+from app.calls.rules.callbacks import CallbackRules
 from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
 from app.channels.cht.door import ChtDoor
 from app.channels.console import carrier as console
 from app.channels.prompts import PromptDoor
 from app.channels.twilio import reading as twilio
+from app.channels.twilio.caller import TwilioCaller
 from app.channels.twilio.desk import DeskDoor
 from app.channels.twilio.door import CARRIER as TWILIO
 from app.channels.twilio.door import TwilioDoor
@@ -45,9 +48,12 @@ from app.store.database import Database
 from app.store.files import FileStore
 from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
+from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
-from app.usecases.rulebook import Rulebook
+from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
+from app.workers.attachments import Attachments
+from app.workers.dialling import CallBacks, Dialler
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
@@ -147,6 +153,16 @@ class Application:
         return ChtDoor(self.office, self.inbox, self.clock, secrets, self._is_worker)
 
     @cached_property
+    def files(self) -> FileStore:
+        """The files of cases, sealed; a folder in which nothing else lies, so that strays can be swept."""
+        return FileStore(self.settings.files_dir / "attachments", self.office.rulebook.passed)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        """What settles uploads, and removes what nobody needs any more."""
+        return Attachments(self.office, self.files, self.clock)
+
+    @cached_property
     def carriers(self) -> tuple[Carrier, ...]:
         """Whom the outbox hands texts to by itself; gateway phones fetch theirs."""
         sender = twilio_sender(self.settings)
@@ -159,11 +175,16 @@ class Application:
             Loop("timers", Timers(self.office).step),
             Loop("expiry", Expiry(self.office).step),
             Loop("calls", LostCalls(self.office).step),
+            Loop("callbacks", CallBacks(self.office).step),
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
+            Loop("attachments", self.attachments.step),
+            Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
+        if caller := twilio_caller(self.settings):
+            loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
@@ -236,10 +257,15 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         ways=_ways(settings, configuration, secrets),
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
+        category_names={code: one.labels for code, one in configuration.categories.items()},
+        held_for=timedelta(days=settings.sync_closed_days),
         menu={str(key): category for key, category in MENU.items()},
+        callbacks=_callback_rules(settings),
+        call_maker=_call_maker(settings),
         screens_calls=settings.twilio_screens_calls,
         consent=configuration.consent,
         child_signs=configuration.child_signs,
+        attachments=_attachment_limits(settings),
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)
@@ -266,6 +292,12 @@ def twilio_sender(settings: Settings) -> TwilioSender | None:
     return TwilioSender(account, status_url=status_url) if account else None
 
 
+def twilio_caller(settings: Settings) -> TwilioCaller | None:
+    """What makes calls for us, where an account with a number for calls is configured."""
+    account = _voice_account(settings)
+    return TwilioCaller(account, base_url=settings.public_base_url) if account else None
+
+
 def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
@@ -283,12 +315,28 @@ def _twilio_account(settings: Settings) -> Account | None:
     return _account(settings) if settings.listed("twilio_sms_numbers") else None
 
 
+def _voice_account(settings: Settings) -> Account | None:
+    """The account for calls, which need a number to show."""
+    numbers = settings.listed("twilio_voice_numbers") or settings.listed("missed_call_numbers")
+    return _account(settings) if numbers else None
+
+
 def _account(settings: Settings) -> Account | None:
     tokens = settings.listed("twilio_auth_tokens")
     if not (settings.twilio_account_sid and tokens):
         return None
     return Account(
         settings.twilio_account_sid, tokens[0], settings.twilio_api_base_url, settings.twilio_timeout_seconds
+    )
+
+
+def _attachment_limits(settings: Settings) -> Limits:
+    return Limits(
+        file_bytes=settings.attachment_max_bytes,
+        case_bytes=settings.attachment_case_max_bytes,
+        open_uploads=settings.attachment_open_uploads,
+        unfinished_for=settings.attachment_unfinished_for,
+        keep_position=settings.attachments_keep_position,
     )
 
 
@@ -319,6 +367,22 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
     if settings.environment is Environment.DEMO:
         ways.append(Way(console.CARRIER, console.CARRIER))
     return tuple(ways)
+
+
+def _callback_rules(settings: Settings) -> CallbackRules:
+    numbers = frozenset(Phone.parse(number).e164 for number in settings.listed("missed_call_numbers"))
+    return CallbackRules(
+        numbers=numbers, after=settings.callback_after, every=settings.callback_every,
+        per_day=settings.callback_per_day, daily_budget=settings.callback_daily_budget,
+        countries=frozenset(settings.callback_countries), retries=settings.callback_retries,
+    )  # fmt: skip
+
+
+def _call_maker(settings: Settings) -> Maker | None:
+    if _voice_account(settings) is None:
+        return None
+    answered = [Phone.parse(number).e164 for number in settings.listed("twilio_voice_numbers")]
+    return Maker(TWILIO, settings.twilio_account_sid, next(iter(answered), None))
 
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:

@@ -10,28 +10,43 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from app.api import (
+    attachments,
+    blobs,
+    calling,
     case_work,
     cases,
+    conflicts,
     consents,
+    devices,
     exports,
     guards,
+    hints,
     intake,
     operations,
     people,
     phones,
     recordings,
     referrals,
+    rxdb,
     sign_in,
+    sync,
 )
+from app.api.compression import Unpacked
 from app.api.document import describe
 from app.api.doors import Services
 from app.api.headers import SafeHeaders
+from app.api.hints import Hints
 from app.api.limits import BodyLimit
 from app.api.problems import Problems
+from app.api.tus import PATH, SpeaksTus
 from app.bootstrap import Application, build
 from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
+_ROOMS: Final = (
+    operations, sign_in, devices, cases, case_work, calling, phones, intake, people, recordings, attachments,
+    blobs, exports, sync, hints, rxdb, conflicts, consents, referrals, guards,
+)  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
 
@@ -50,16 +65,18 @@ def create_app(application: Application | None = None) -> FastAPI:
         routes=list[BaseRoute](doors),
     )
     app.state.services = Services(
-        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files
-    )
+        wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
+        wired.attachments.look_after,
+    )  # fmt: skip
+    app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(Unpacked)
+    app.add_middleware(SpeaksTus)
+    app.add_middleware(BodyLimit, larger={PATH: wired.settings.attachment_max_bytes})
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     app.add_middleware(SafeHeaders)
-    for room in (operations, sign_in, cases, case_work, phones, intake, people, recordings, exports):
-        app.include_router(room.door)
-    for room in (consents, referrals, guards):
+    for room in _ROOMS:
         app.include_router(room.door)
     describe(app)
     return app
@@ -77,6 +94,7 @@ def _carrier_doors(wired: Application) -> list[Route]:
         Route("/twilio/voice/screen/{call_id:uuid}", voice.screen, methods=["POST"]),
         Route("/twilio/voice/screened/{call_id:uuid}", voice.screened, methods=["POST"]),
         Route("/twilio/voice/desk/{at:int}", desk.next, methods=["POST"]),
+        Route("/twilio/voice/outgoing/{call_id:uuid}", voice.outgoing, methods=["POST"]),
         Route("/twilio/voice/goodbye", voice.goodbye, methods=["POST"]),
         Route("/twilio/voice/status", twilio.call_status, methods=["POST"]),
         Route("/twilio/recording", twilio.recording, methods=["POST"]),

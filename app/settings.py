@@ -95,6 +95,8 @@ Lengths = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_lengths)]
 Countries = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_countries)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+# A file is looked at whole, in memory, before it is kept.
+AttachmentBytes = Annotated[int, Field(ge=1, le=500_000_000)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -132,10 +134,17 @@ class Settings(BaseSettings):
     callback_retries: Lengths = (timedelta(minutes=15), timedelta(hours=2))
     recording_max_bytes: PositiveInt = 20_000_000
     recording_days: PositiveInt = 180
+    attachment_max_bytes: AttachmentBytes = 25_000_000
+    attachment_case_max_bytes: PositiveInt = 500_000_000
+    attachment_open_uploads: PositiveInt = 20
+    attachment_unfinished_for: Length = timedelta(days=7)
+    attachments_keep_position: bool = False
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
     worker_case_limit: PositiveInt = 30
+    sync_closed_days: PositiveInt = 30
+    sync_hint_seconds: NonNegativeInt = 55
 
     gateway_secrets: dict[str, str] = Field(
         default={}, repr=False, description="SPEAN_GATEWAY_<NAME>_SECRET by NAME"

@@ -29,6 +29,7 @@ _ALL = {
     "list": "listing",
     "csv": "exporting",
     "fold": "folding",
+    "recordings": "recordings",
 }
 
 

@@ -195,6 +195,7 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
         "environment": Environment.DEMO,
         "embed_worker": False,
         "public_base_url": "https://hotline.example",
+        "sync_hint_seconds": 0,
     }
     return Settings(_env_file=None, **{**values, **changes})
 

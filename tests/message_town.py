@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -148,9 +149,11 @@ def a_message_town(
 ) -> Iterator[MessageTown]:
     """A hotline at which people leave messages, and which waits for its carrier for so many seconds."""
     places: list[Installation] = []
-    with FakeTwilio(
-        account_sid=ACCOUNT, auth_token=TOKEN, numbers=[NUMBER], clock=lambda: places[0].clock.now()
-    ) as carrier:
+
+    def now() -> datetime:
+        return places[0].clock.now()
+
+    with FakeTwilio(account_sid=ACCOUNT, auth_token=TOKEN, numbers=[NUMBER], clock=now) as carrier:
         here = install(
             twilio_api_base_url=carrier.base_url, twilio_timeout_seconds=patience, passed=passed,
             twilio_voice_numbers=NUMBER, **SETTINGS, **changes,

@@ -60,7 +60,7 @@ def add_contact_attempt(asked: Asked, case_id: UUID, body: ContactAttemptIn) -> 
         kept = case_work.add_contact_attempt(uow, command, attempt, now=asked.now)
     return ContactAttemptOut(
         id=kept.id, case_id=kept.case_id, author_id=kept.author_id, channel=kept.channel,
-        outcome=kept.outcome, note=kept.note, at=kept.at,
+        outcome=kept.outcome, note=kept.note, at=kept.at, seconds=kept.seconds, call_id=kept.call_id,
     )  # fmt: skip
 
 

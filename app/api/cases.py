@@ -9,15 +9,17 @@ from starlette.responses import Response
 
 from app.api import cursors
 from app.api.doors import Asked, Door, lets, may_answer
-from app.api.schemas import CaseIn, CasePatch, CategoryCode, MembersIn, Moment, PersonIn
+from app.api.schemas import CaseIn, CasePatch, CategoryCode, MemberIn, MembersIn, Moment, PersonIn
 from app.api.views import CaseOut, CasePage, Timeline, TimelineItem, Timers, timer_out
 from app.cases.rules.stages import Status
 from app.identity.rules import Action
 from app.kernel.ids import case_code, new_id
+from app.kernel.money import Money
 from app.kernel.phone import Phone
 from app.kernel.urgency import Urgency
 from app.usecases import keeping, seeing
-from app.usecases.keeping import Edit, Intake, PreconditionFailed
+from app.usecases.fields import FLAGS
+from app.usecases.keeping import Affected, Edit, Intake, PreconditionFailed
 from app.usecases.seeing import CaseView, Person, Wanted
 
 door = Door(prefix="/v1/cases", tags=["cases"])
@@ -65,7 +67,7 @@ def open_case(asked: Asked, body: CaseIn, response: Response) -> CaseOut:
         language=body.language, destination=body.destination_country, summary=body.summary,
         phone=Phone(body.phone) if body.phone else None,
         reporter=_person(body.reporter, asked.now) if body.reporter else None,
-        members=tuple(_person(member, asked.now) for member in body.members),
+        members=tuple(_affected(member, asked.now) for member in body.members),
     )  # fmt: skip
     with asked.office.work(asked.now) as uow:
         view = keeping.open_by_worker(uow, asked.worker, intake, now=asked.now)
@@ -111,7 +113,7 @@ def edit_case(
 @lets(Action.WORK_CASES)
 def add_members(asked: Asked, case_id: UUID, body: MembersIn, response: Response) -> CaseOut:
     """Add affected people. People whose `id` is there already stay as they are."""
-    people = [_person(member, asked.now) for member in body.members]
+    people = [_affected(member, asked.now) for member in body.members]
     with asked.office.work(asked.now) as uow:
         view = keeping.add_members(uow, asked.worker, case_id, people, now=asked.now)
     return _shown(view, response)
@@ -161,6 +163,13 @@ def _version(if_match: str | None) -> int | None:
     if not number.isascii() or not number.isdigit():
         raise PreconditionFailed(version=None)
     return int(number)
+
+
+def _affected(member: MemberIn, now: datetime) -> Affected:
+    wages = member.wages_claimed
+    flags = frozenset(name for name in FLAGS if getattr(member, name))
+    money = Money(wages.amount_minor, wages.currency) if wages else None
+    return Affected(_person(member, now), money, flags)
 
 
 def _person(person: PersonIn, now: datetime) -> Person:

@@ -1,13 +1,15 @@
 """What every JSON route needs: a capability, the worker who asks, a unit of work, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, cast
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from app.api.lines import Lines
 from app.api.problems import Problem
 from app.identity.rules import Action, Worker
 from app.kernel.clock import Clock
@@ -65,6 +67,9 @@ class Services:
     clock: Clock
     token_minutes: int
     recordings: FileStore
+    files: FileStore
+    look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
+    lines: Lines = field(default_factory=Lines)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Asking:
     worker: Worker
     office: Office
     now: datetime
+    device: str | None = None  # the id that the device gave itself at sign-in
 
 
 def services(request: Request) -> Services:
@@ -86,16 +92,17 @@ def asking(
     given: Annotated[Services, Depends(services)],
     token: Annotated[str | None, Depends(_BEARER)],
 ) -> Asking:
-    """The worker who asks, if the route's capability is theirs. Raises: NotSignedIn, NotAllowed."""
+    """The worker who asks, if the route's capability is theirs. Raises: NotSignedIn,
+    DeviceRevoked, NotAllowed."""
     if token is None:
         raise NotSignedIn
     now = given.clock.now()
     with given.office.look() as uow:
-        worker = signing_in.holder(uow, token, now=now)
+        worker, device = signing_in.holder(uow, token, now=now)
     capability = capability_of(request.scope["endpoint"])
     if capability is not None:
         worker.must_be_allowed(capability)
-    return Asking(worker, given.office, now)
+    return Asking(worker, given.office, now, device)
 
 
 Asked = Annotated[Asking, Depends(asking)]

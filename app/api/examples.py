@@ -25,7 +25,7 @@ _CASE_SHOWN: Final = {
     "language": "km", "origin_channel": "sms", "destination_country": "TH",
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None, "opened_at": _OPENED,
     "accepted_at": None, "first_contact_at": None, "closed_at": None, "hold_until": None,
-    "overdue_since": None, "updated_at": _OPENED, "outcome": None, "client_informed": None,
+    "overdue_since": None, "updated_at": _OPENED, "outcome": None, "client_informed": None, "conflict": None,
     "next_timer": _TIMER, "member_count": 1,
     "members": [{"id": _OTHER, "status": "active", "outcome": None, "person": _PERSON_SHOWN}],
     "reporter": None, "summary": None, "version": 1,
@@ -46,6 +46,12 @@ _TIMELINE_ITEM: Final = {
     "id": _OTHER, "kind": "case.routed", "at": _OPENED, "actor": "reception", "case_id": _CASE,
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
     "because": [{"rule": "coverage.category"}],
+}  # fmt: skip
+_ATTACHMENT: Final = {
+    "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "state": "complete", "filename": "ប័ណ្ណប្រាក់ខែ.jpg",
+    "declared_type": "image/jpeg", "media_type": "image/jpeg", "size": 301_245, "sha256": "9f" * 32,
+    "offset": 301_245, "kept_size": 300_988, "kept_sha256": "0a" * 32, "position_removed": True,
+    "problem": None, "created_at": _OPENED, "completed_at": _LATER, "expires_at": None,
 }  # fmt: skip
 _ME: Final = {
     "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,
@@ -72,6 +78,10 @@ _GUARDIAN_SHOWN: Final = {
     "member_id": _OTHER, "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given",
     "guardian_is_suspect": False, "worker_id": _WORKER, "at": _LATER,
 }  # fmt: skip
+_DEVICE: Final = {
+    "device": "phone-7", "worker_id": _WORKER, "name": "ទូរស័ព្ទរបស់ដារ៉ា", "registered_at": _OPENED,
+    "seen_at": None, "revoked_at": None,
+}  # fmt: skip
 
 SENT: Final[dict[str, Any]] = {
     "AssignIn": {"id": _ASKED, "owner_id": _WORKER, "reason": "នៅជិតជនរងគ្រោះ"},
@@ -83,17 +93,41 @@ SENT: Final[dict[str, Any]] = {
     "CasePatch": {"urgency": "U1", "reason": "ថៅកែវាយគាត់", "destination_country": None},
     "CloseIn": {"id": _ASKED, "outcome": "wages_recovered", "client_informed": "yes"},
     "CommandIn": {"id": _ASKED},
+    "CallOutIn": {"id": _ASKED, "phone_id": _PERSON},
     "ContactAttemptIn": {"id": _ASKED, "channel": "call", "outcome": "reached", "note": "សុវត្ថិភាព"},
     "ConsentIn": {
         "id": _ASKED, "person_id": _PERSON, "purpose": "share_embassy", "state": "given", "by": "self",
         "channel": "call", "language": "km",
     },
+    "MemberPatch": {"wages_claimed": {"amount_minor": 90_000, "currency": "THB"}, "in_danger": False},
+    "SettleIn": {"choice": "lost"},
+    "DeviceIn": {"device": "phone-7", "name": "ទូរស័ព្ទរបស់ដារ៉ា"},
     "DutyIn": {"on_duty": False},
     "GuardianIn": {
         "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given", "guardian_is_suspect": False,
     },
     "MembersIn": {"members": [{"id": _ASKED, "name": "សុខា", "phone": "+66812345678"}]},
     "NoteIn": {"id": _ASKED, "text": "បានទូរស័ព្ទទៅស្ថានទូត", "restricted": False},
+    "PushIn": {
+        "sent_at": _LATER,
+        "ops": [
+            {
+                "op": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a70", "kind": "case", "id": _CASE,
+                "set": {"destination_country": "MY"}, "was": {"destination_country": "TH"}, "at": _LATER,
+            },
+            {
+                "op": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a71", "kind": "note", "id": _ASKED, "create": True,
+                "set": {"case_id": _CASE, "text": "បានទូរស័ព្ទទៅស្ថានទូត"},
+            },
+        ],
+    },
+    "RxdbRows": [
+        {
+            "newDocumentState": {"id": _CASE, "destination_country": "MY", "_deleted": False},
+            "assumedMasterState": {"id": _CASE, "destination_country": "TH", "_deleted": False},
+        }
+    ],
+    "ReconcileIn": {"kind": "note", "ids": [[_ASKED, 1]]},
     "ReasonIn": {"id": _ASKED, "reason": "ខ្ញុំឈប់សម្រាក"},
     "ReferralIn": {
         "id": _ASKED, "kind": "embassy", "purpose": "ឯកសារធ្វើដំណើរ", "data_items": ["name", "destination"],
@@ -116,6 +150,8 @@ SENT: Final[dict[str, Any]] = {
 
 ANSWERED: Final[dict[str, Any]] = {
     "Alive": {"status": "alive"},
+    "AttachmentOut": _ATTACHMENT,
+    "Attachments": {"items": [_ATTACHMENT]},
     "CaseOut": _CASE_SHOWN,
     "CasePage": {"items": [{**_CASE_SHOWN, "members": []}], "next_cursor": None, "total": None},
     "Colleagues": {
@@ -132,9 +168,10 @@ ANSWERED: Final[dict[str, Any]] = {
         "unasked": [{"person_id": _PERSON, "purpose": "media", "state": "not_asked"}],
         "history": [{**_CONSENT_SHOWN, "counts": None}],
     },
+    "CallOutOut": {"id": _ASKED, "status": "reached", "seconds": 240},
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
-        "note": "សុវត្ថិភាព", "at": _LATER,
+        "note": "សុវត្ថិភាព", "at": _LATER, "seconds": 240, "call_id": _OTHER,
     },
     "Disclosures": {
         "items": [
@@ -154,6 +191,61 @@ ANSWERED: Final[dict[str, Any]] = {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",
         "text": '{"id": 7, "content": null}',
         "base64": "eyJpZCI6IDcsICJjb250ZW50IjogbnVsbH0=",
+    },
+    "Conflicts": {
+        "items": [
+            {
+                "id": _OTHER, "kind": "case", "doc_id": _CASE, "field": "destination_country", "hard": True,
+                "kept": {"value": "KR", "by": _WORKER, "at": _OPENED},
+                "lost": {"value": "MY", "by": _WORKER, "at": _LATER},
+                "found_at": _LATER, "settled_at": None, "settled_by": None, "choice": None,
+            }
+        ]
+    },
+    "RefusedRows": {
+        "items": [
+            {
+                "id": _OTHER, "worker_id": _WORKER, "device": "phone-7", "kind": "note", "doc_id": _ASKED,
+                "code": "not_found", "at": _LATER, "row": {"op": "1", "kind": "note", "set": {"text": "…"}},
+            }
+        ]
+    },
+    "Devices": {"items": [_DEVICE]},
+    "PullOut": {
+        "changes": [
+            {"kind": "note", "id": _ASKED, "rev": 1, "doc": {"id": _ASKED, "case_id": _CASE, "text": "…"}},
+            {"kind": "case", "id": _CASE, "gone": True},
+        ],
+        "cursor": "UhGqZ9pLAAAAAAAAACqk3cXAbpBt", "more": False,
+    },
+    "PushOut": {
+        "results": [
+            {
+                "op": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a70", "kind": "case", "id": _CASE, "status": "merged",
+                "rev": 8, "conflict": [
+                    {
+                        "field": "destination_country", "kept": "KR", "yours": "MY", "hard": True,
+                        "conflict": _OTHER, "kept_by": _WORKER, "kept_at": _LATER,
+                    }
+                ],
+                "doc": {"id": _CASE, "destination_country": "KR"},
+            },
+            {
+                "op": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a71", "kind": "note", "id": _ASKED,
+                "status": "applied", "rev": 1,
+            },
+        ],
+        "at": _LATER,
+    },
+    "DigestOut": {"kinds": {"note": {"count": 1, "xor": "9f86d081884c7d65"}}},
+    "Masters": [{"id": _CASE, "destination_country": "KR", "_deleted": False}],
+    "RxdbPullOut": {
+        "documents": [{"id": _ASKED, "case_id": _CASE, "text": "…", "rev": 1, "_deleted": False}],
+        "checkpoint": {"c": "UhGqZ9pLAAAAAAAAACqk3cXAbpBt"},
+    },
+    "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED]},
+    "RegisteredOut": {
+        **_DEVICE, "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh": "…",
     },
     "IntakePage": {
         "items": [

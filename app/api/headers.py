@@ -12,6 +12,9 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+# An idle pull is paid for by the byte, and no browser ever shows it as a page or in a frame.
+_LEAN: Final = {name: _HEADERS[name] for name in ("X-Content-Type-Options", "Cache-Control")}
+_LEAN_PATHS: Final = ("/v1/sync/", "/v1/rxdb/")
 
 
 class SafeHeaders:
@@ -27,10 +30,12 @@ class SafeHeaders:
             await self._app(scope, receive, send)
             return
 
+        wanted = _LEAN if scope["path"].startswith(_LEAN_PATHS) else _HEADERS
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in wanted.items():
                     headers.setdefault(name, value)
             await send(message)
 

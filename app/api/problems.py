@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.i18n.catalogue import Catalogues, choose_locale
-from app.kernel.refusal import Refusal
+from app.kernel.refusal import Refusal, Term
 
 _LOG = structlog.get_logger("api")
 _FAULTS = Counter("spean_faults_total", "Requests that failed by our own fault", ["error"])
@@ -55,8 +56,11 @@ class Problem(BaseModel):
     instance: str
     errors: list[FieldProblem] | None = None
     owner: str | None = Field(default=None, description="where somebody has it already: what they are called")
+    field: str | None = Field(default=None, description="where one header or part of it is at fault: which")
+    wipe: bool | None = Field(default=None, description="where the device is to forget everything it holds")
     owner_id: UUID | None = Field(default=None, description="where somebody has it already: who")
-    because: str | None = Field(default=None, description="where a phone must not be written to: why")
+    because: str | None = Field(default=None, description="where a phone must not be used: why")
+    next_safe_at: datetime | None = Field(default=None, description="when a person may be called, if ever")
 
 
 class Problems:
@@ -83,7 +87,10 @@ class Problems:
         if refusal.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             headers["Content-Range"] = f"bytes */{refusal.details['size_bytes']}"
         told = {name: refusal.details.get(name) for name in refusal.told}
-        return self.answer(request, refusal.code, refusal.status, refusal.details, headers=headers, told=told)
+        return self.answer(
+            request, refusal.code, refusal.status, refusal.details, headers=headers, told=told,
+            words=refusal.words,
+        )  # fmt: skip
 
     def _invalid(self, request: Request, problem: RequestValidationError) -> Response:
         # The library's own message can repeat what somebody typed, so only place and kind go out.
@@ -115,14 +122,19 @@ class Problems:
         errors: Sequence[Mapping[str, Any]] | None = None,
         headers: Mapping[str, str] | None = None,
         told: Mapping[str, Any] | None = None,
+        words: str | None = None,
     ) -> Response:
         """The problem details in the language that the request prefers; `told` are further members."""
         language = choose_locale(request.headers.get("accept-language"))
+        details = {
+            name: self._catalogues.text(value, language) if isinstance(value, Term) else value
+            for name, value in details.items()
+        }
         body: dict[str, Any] = {
             "type": f"urn:spean:problem:{code}",
-            "title": self._catalogues.fill(f"refusal.{code}.title", language, details),
+            "title": self._catalogues.fill(f"refusal.{words or code}.title", language, details),
             "status": status,
-            "detail": self._catalogues.fill(f"refusal.{code}.detail", language, details),
+            "detail": self._catalogues.fill(f"refusal.{words or code}.detail", language, details),
             "code": code,
             "instance": _shown_path(request.url.path),
             **(told or {}),

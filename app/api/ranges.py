@@ -1,8 +1,10 @@
 """Part of a file, as a request may ask for it (RFC 9110, section 14)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import Final
 
 from app.kernel.refusal import Refusal
@@ -60,3 +62,8 @@ def span_of(asked: str | None, size: int) -> Span:
     if start >= stop:
         raise RangeNotSatisfiable(size_bytes=size)
     return Span(start, stop, size, whole=False)
+
+
+def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, the first of them opened already: a damaged file is a 500, not a torn answer."""
+    return chain([next(pieces, b"")], pieces)

@@ -1,7 +1,5 @@
 """What callers left, played to those who may know of the case."""
 
-from collections.abc import Iterator
-from itertools import chain
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -9,7 +7,7 @@ from fastapi import Header
 from starlette.responses import StreamingResponse
 
 from app.api.doors import Asked, Door, Given, lets, may_answer
-from app.api.ranges import span_of
+from app.api.ranges import begun, span_of
 from app.identity.rules import Action
 from app.usecases import recordings
 
@@ -47,9 +45,4 @@ def hear(
     pieces = given.recordings.read(sound.file, size=sound.size_bytes, start=span.start, stop=span.stop)
     # Packing sound gains nothing, and a packed part would not be the part that was asked for.
     headers = {**span.headers, "Cache-Control": "no-store", "Content-Encoding": "identity"}
-    return StreamingResponse(_begun(pieces), span.status, headers, media_type=sound.media_type)
-
-
-def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces, the first of them opened already: a damaged file is a 500, not a torn sound."""
-    return chain([next(pieces, b"")], pieces)
+    return StreamingResponse(begun(pieces), span.status, headers, media_type=sound.media_type)

@@ -1,58 +1,28 @@
 """The JSON that the field app and supervisors send us."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.cases.rules.stages import Outcome, Status
 from app.kernel.language import Language
-from app.kernel.phone import NotAPhone, Phone
 from app.kernel.urgency import Urgency
+from app.usecases.fields import (
+    CategoryCode,
+    CountryCode,
+    Line,
+    Moment,
+    PhoneText,
+    Prose,
+    Sex,
+    Wages,
+    Word,
+)
 
-
-def _printable(text: str) -> str:
-    """PostgreSQL keeps no NUL, and half an emoji is no text."""
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError("the text holds characters that are none")
-    return text
-
-
-def _phone(text: str) -> str:
-    try:
-        return Phone.parse(text, region="KH").e164
-    except NotAPhone:
-        raise ValueError("not a phone number in international form") from None
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a time before or after all years") from None
-
-
-Word = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_printable)]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Line = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
-]
-Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(_printable)]
-PhoneText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_phone)]
-CategoryCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,60}$")]
-CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 _NEVER_EMPTY = ("language", "urgency")
-Sex = Literal["female", "male", "other", "unknown"]
 
 
 class Taken(BaseModel):
@@ -70,6 +40,15 @@ class PersonIn(Taken):
     sex: Sex = "unknown"
     birth_date: date | None = None
     language: Language | None = None
+
+
+class MemberIn(PersonIn):
+    """An affected person: what they claim, and what to be careful of."""
+
+    wages_claimed: Wages | None = None
+    minor: bool = False
+    in_danger: bool = False
+    do_not_contact: bool = False
 
 
 class CaseIn(Taken):
@@ -94,7 +73,7 @@ class CaseIn(Taken):
     destination_country: CountryCode | None = None
     language: Language = Language.KM
     reporter: PersonIn | None = None
-    members: Annotated[list[PersonIn], Field(max_length=200)] = []
+    members: Annotated[list[MemberIn], Field(max_length=200)] = []
     summary: Prose | None = None
     phone: PhoneText | None = None
 
@@ -131,7 +110,7 @@ class CasePatch(Taken):
 class MembersIn(Taken):
     """More affected people."""
 
-    members: Annotated[list[PersonIn], Field(min_length=1, max_length=200)]
+    members: Annotated[list[MemberIn], Field(min_length=1, max_length=200)]
 
 
 class CommandIn(Taken):
@@ -159,6 +138,12 @@ class ContactAttemptIn(CommandIn):
     channel: Literal["call", "sms", "visit", "other"]
     outcome: Literal["reached", "no_answer", "refused", "unsafe"]
     note: Prose | None = None
+
+
+class CallOutIn(CommandIn):
+    """A wish to call a person of the case; which phone, where the case has several."""
+
+    phone_id: UUID | None = None
 
 
 class StatusIn(CommandIn):
@@ -189,3 +174,6 @@ class DutyIn(Taken):
     """Whether routing may give new cases."""
 
     on_duty: bool
+
+
+__all__ = ["CategoryCode", "CountryCode", "Line", "Moment", "PhoneText", "Prose", "Sex", "Wages", "Word"]

@@ -12,7 +12,7 @@ from app.crypto.passwords import password_matches
 from app.identity.rules import Action, BadCredentials, Worker
 from app.kernel.refusal import NotSignedIn
 from app.usecases import signing_in
-from app.usecases.signing_in import SignIn
+from app.usecases.signing_in import SignIn, SignInDevice
 
 door = Door(prefix="/v1", tags=["sign-in"])
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -28,12 +28,15 @@ def token(
     password: Annotated[str, Form(max_length=1000)] = "",
     refresh_token: Annotated[str, Form(max_length=200)] = "",
     device_id: Annotated[Word | None, Form()] = None,
+    device_name: Annotated[Word | None, Form()] = None,
 ) -> TokenOut:
     """A pair of tokens for a name and password, or for a refresh token, which is good once."""
     response.headers.update(_NO_STORE)
     if grant_type == "refresh_token":
         return _shown(_refreshed(given, refresh_token), given)
-    return _shown(_signed_in(given, username, password, device_id), given)
+    return _shown(
+        _signed_in(given, username, password, SignInDevice(device_id or None, device_name or None)), given
+    )
 
 
 @door.get("/me", responses=may_answer())
@@ -52,7 +55,7 @@ def change_me(asked: Asked, body: DutyIn) -> Me:
     return _me(asked.worker, on_duty=body.on_duty)
 
 
-def _signed_in(given: Given, username: str, password: str, device_id: str | None) -> SignIn:
+def _signed_in(given: Given, username: str, password: str, device: SignInDevice) -> SignIn:
     now = given.clock.now()
     with given.office.look() as uow:
         known = signing_in.look_up(uow, username, now=now)
@@ -60,7 +63,7 @@ def _signed_in(given: Given, username: str, password: str, device_id: str | None
     with given.office.work(now) as uow:
         if right and known.worker and known.worker.active:
             return signing_in.sign_in(
-                uow, username, known.worker, device_id, minutes=given.token_minutes, now=now
+                uow, username, known.worker, device, minutes=given.token_minutes, now=now
             )
         signing_in.refuse(uow, username, now=now)
     raise BadCredentials

@@ -10,7 +10,9 @@ from app.cases.rules.stages import Status
 from app.escalation.rules.ladder import ClockKind
 from app.identity.rules import Role
 from app.kernel.urgency import Urgency
-from app.usecases.seeing import CaseView, Person, Timer
+from app.usecases.attaching import Attachment, State
+from app.usecases.fields import FLAGS, Wages
+from app.usecases.seeing import CaseView, Member, Person, Timer
 
 
 class PersonOut(BaseModel):
@@ -30,7 +32,21 @@ class MemberOut(BaseModel):
     id: UUID
     status: str
     outcome: str | None
+    wages_claimed: Wages | None = None
+    minor: bool = False
+    in_danger: bool = False
+    do_not_contact: bool = False
     person: PersonOut
+
+    @classmethod
+    def of(cls, member: Member, person: PersonOut) -> "MemberOut":
+        """A member as it is shown, with as much of the person as may be."""
+        wages = member.wages_claimed
+        return cls(
+            id=member.id, status=member.status, outcome=member.outcome, person=person,
+            wages_claimed=Wages(amount_minor=wages.amount_minor, currency=wages.currency) if wages else None,
+            **{flag: flag in member.flags for flag in FLAGS},
+        )  # fmt: skip
 
 
 class TimerOut(BaseModel):
@@ -78,6 +94,7 @@ class CaseOut(BaseModel):
     updated_at: datetime
     outcome: str | None
     client_informed: str | None
+    conflict: str | None = Field(description="hard while a person has to say which of two values holds")
     next_timer: TimerOut | None
     member_count: int
     members: list[MemberOut]
@@ -99,13 +116,10 @@ class CaseOut(BaseModel):
             owner_id=case.owner_id, queue=case.queue, opened_at=case.opened_at,
             accepted_at=case.accepted_at, first_contact_at=case.first_contact_at, closed_at=case.closed_at,
             hold_until=case.hold_until, overdue_since=case.overdue_since, updated_at=case.updated_at,
-            outcome=case.outcome, client_informed=case.client_informed,
+            outcome=case.outcome, client_informed=case.client_informed, conflict=case.conflict,
             next_timer=timer_out(view.next_timer) if view.next_timer else None,
             member_count=case.member_count,
-            members=[
-                MemberOut(id=m.id, status=m.status, outcome=m.outcome, person=person(m.person))
-                for m in view.members
-            ],
+            members=[MemberOut.of(member, person(member.person)) for member in view.members],
             reporter=person(view.reporter) if view.reporter else None,
             summary=case.summary if in_full else None, version=case.version,
         )  # fmt: skip
@@ -164,6 +178,65 @@ class ContactAttemptOut(BaseModel):
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = Field(default=None, description="of a call made through us: how long they talked")
+    call_id: UUID | None = None
+
+
+class CallOutOut(BaseModel):
+    """A call that a worker asked for; `seconds` is how long they talked, once it is over."""
+
+    id: UUID
+    status: str = Field(
+        examples=["ringing_you"],
+        description="wanted, ringing_you, ringing_them, then reached, no_answer or not_made",
+    )
+    seconds: int | None
+
+
+class AttachmentOut(BaseModel):
+    """A file of a case. `sha256` and `size` are of what was sent, `kept_…` of what is kept: a photo is
+    kept without the position at which it was made. `media_type` is what the bytes say.
+    """
+
+    id: UUID
+    case_id: UUID
+    author_id: UUID
+    state: str = Field(examples=["complete"], description="pending, complete, refused or erased")
+    filename: str
+    declared_type: str
+    media_type: str | None
+    size: int
+    sha256: str
+    offset: int = Field(description="how many bytes have arrived")
+    kept_size: int | None
+    kept_sha256: str | None
+    position_removed: bool
+    problem: str | None = Field(description="why it was refused: a code")
+    created_at: datetime
+    completed_at: datetime | None
+    expires_at: datetime | None = Field(description="until when an unfinished upload is waited for")
+
+    @classmethod
+    def of(cls, attachment: Attachment) -> "AttachmentOut":
+        """What is shown of an attachment."""
+        kept = attachment.kept
+        waits = attachment.state is State.PENDING
+        return cls(
+            id=attachment.id, case_id=attachment.case_id, author_id=attachment.author_id,
+            state=attachment.state.value, filename=attachment.name,
+            declared_type=attachment.declared_type, media_type=kept.kind.value if kept else None,
+            size=attachment.size_bytes, sha256=attachment.sha256, offset=attachment.offset_bytes,
+            kept_size=kept.size_bytes if kept else None, kept_sha256=kept.sha256 if kept else None,
+            position_removed=kept.position_removed if kept else False, problem=attachment.problem,
+            created_at=attachment.created_at, completed_at=attachment.completed_at,
+            expires_at=attachment.expires_at if waits else None,
+        )  # fmt: skip
+
+
+class Attachments(BaseModel):
+    """The files of a case, oldest first."""
+
+    items: list[AttachmentOut]
 
 
 class TaskOut(BaseModel):

@@ -21,7 +21,7 @@ class CallRow(SQLModel, table=True):
     )
 
     id: UUID = Field(primary_key=True)
-    kind: str  # hotline | callback | bridge | desk
+    kind: str  # hotline | missed | callback | bridge | desk
     carrier: str
     account: str
     carrier_id: str | None = None
@@ -96,22 +96,24 @@ class MissedCallRow(SQLModel, table=True):
     __table_args__ = (
         # One phone waits to be called back once at a time, however often it rings.
         partial_index(
-            "missed_call_open", "contact_point_id", where="state IN ('waiting', 'calling')", unique=True
+            "missed_call_open", "contact_point_id", where="stage IN ('waiting', 'calling')", unique=True
         ),
-        partial_index("missed_call_due", "due_at", where="state = 'waiting'"),
+        partial_index("missed_call_due", "due_at", where="stage = 'waiting'"),
+        Index("missed_call_by_phone", "contact_point_id", "last_at"),
     )
 
     id: UUID = Field(primary_key=True)
-    contact_point_id: UUID = Field(foreign_key="contact_point.id", index=True)
+    contact_point_id: UUID = Field(foreign_key="contact_point.id")
     via: str
     rings: int
     first_at: datetime
     last_at: datetime
     tries: int = 0
-    state: str  # waiting | calling | reached | given_up | refused | answered
+    stage: str  # waiting | calling | reached | given_up | refused | answered
     because: str | None = None
+    urgent_at: datetime | None = None  # since when so many rings are a sign of danger
     due_at: datetime
-    call_id: UUID | None = Field(default=None, foreign_key="call.id")
+    call_id: UUID | None = Field(default=None, foreign_key="call.id", index=True)
 
 
 class DialRow(SQLModel, table=True):
@@ -120,17 +122,19 @@ class DialRow(SQLModel, table=True):
     __tablename__ = "dial"
     __table_args__ = (
         partial_index("dial_due", "due_at", where="state IN ('wanted', 'leased')"),
-        Index("dial_by_day", "kind", "placed_at"),
+        Index("dial_by_day", "kind", "created_at"),
+        Index("dial_by_phone", "phone_index", "created_at"),
     )
 
     call_id: UUID = Field(primary_key=True, foreign_key="call.id")
     kind: str  # callback | bridge
     phone: bytes = sealed_field(nullable=False)
-    phone_index: bytes = Field(index=True)
+    phone_index: bytes
     via: str
     state: str  # wanted | leased | placed | failed | given_up
     ring_seconds: int
     detect_machine: bool
+    urgent: bool  # whether quiet hours that nobody agreed on do not hold
     due_at: datetime
     expires_at: datetime
     created_at: datetime

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import json_field, partial_index, sealed_field, table_of
@@ -54,6 +54,7 @@ class CaseRow(SQLModel, table=True):
     client_informed: str | None = None
     overdue_since: datetime | None = None
     child_since: datetime | None = None
+    conflict: str | None = None
     version: int
     event_count: int = 0
     updated_at: datetime
@@ -125,6 +126,9 @@ class MemberRow(SQLModel, table=True):
     person_id: UUID = Field(foreign_key="person.id")
     status: str
     outcome: str | None = None
+    flags: list[str] | None = json_field(nullable=True)
+    wages_minor: int | None = Field(default=None, sa_column=Column(BigInteger))
+    wages_currency: str | None = None
     created_at: datetime
 
 
@@ -169,6 +173,31 @@ class ContactAttemptRow(SQLModel, table=True):
     outcome: str
     note: bytes | None = sealed_field()
     at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = Field(default=None, foreign_key="call.id")
+
+
+class ConflictRow(SQLModel, table=True):
+    """Two values of one field by two people, of which one was kept. A `hard` one waits for a person."""
+
+    __tablename__ = "case_conflict"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    kind: str
+    doc_id: UUID
+    field: str
+    hard: bool
+    kept: bytes = sealed_field(nullable=False)
+    lost: bytes = sealed_field(nullable=False)
+    kept_by: str
+    kept_at: datetime
+    lost_by: UUID = Field(foreign_key="worker.id")
+    lost_at: datetime
+    found_at: datetime
+    settled_at: datetime | None = None
+    settled_by: UUID | None = Field(default=None, foreign_key="worker.id")
+    choice: str | None = None
 
 
 class TaskRow(SQLModel, table=True):
@@ -342,6 +371,7 @@ members = table_of(MemberRow)
 events = table_of(CaseEventRow)
 notes = table_of(NoteRow)
 contact_attempts = table_of(ContactAttemptRow)
+conflicts = table_of(ConflictRow)
 tasks = table_of(TaskRow)
 corrections = table_of(CorrectionRow)
 commands = table_of(CommandRow)

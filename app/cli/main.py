@@ -3,7 +3,7 @@
 import signal
 import socket
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
@@ -23,6 +23,8 @@ from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
 from app.settings import Settings
+
+_UPLOADS_END_WITHIN_SECONDS: Final = 10
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -97,8 +99,10 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _serve(application: Application, door: socket.socket) -> None:
     config = uvicorn.Config(
-        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False
-    )
+        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
+        timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     server.run(sockets=[door])
     if not server.started:

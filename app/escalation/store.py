@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from app.escalation.rules.ladder import ClockKind, PlannedTimer
 from app.escalation.tables import timers
 from app.kernel.ids import new_id
+from app.store.feed import Kind, Touched
 
 ARMED: Final = "armed"
 FIRED: Final = "fired"
@@ -31,22 +32,26 @@ class Timer:
 class TimerStore:
     """Timers as seen from one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, touched: Touched) -> None:
+        """Work inside this transaction, and note whose case shows another clock."""
         self._connection = connection
+        self._touched = touched
 
     def arm(self, plans: Iterable[tuple[UUID, int, PlannedTimer]], now: datetime) -> None:
         """Arm each plan (case, the case's version, plan); a clock has at most one armed timer."""
+        listed = list(plans)
         rows = [
             {
                 "id": new_id(now), "case_id": case_id, "kind": plan.kind, "rung": plan.rung,
                 "to_role": plan.to, "base_at": plan.base_at, "due_at": plan.due_at, "state": ARMED,
                 "armed_at": now, "armed_for": version,
             }
-            for case_id, version, plan in plans
+            for case_id, version, plan in listed
         ]  # fmt: skip
         if rows:
             self._connection.execute(insert(timers), rows)
+        for case_id, _, _ in listed:
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def armed(self, case_id: UUID) -> dict[ClockKind, PlannedTimer]:
         """The running clocks of a case."""
@@ -55,7 +60,9 @@ class TimerStore:
 
     def disarm(self, case_id: UUID, kinds: Iterable[ClockKind], now: datetime) -> None:
         """Stop these clocks of a case; one that does not run stays as it is."""
-        self._connection.execute(_DISARM, {"case": case_id, "kinds": list(kinds), "now": now})
+        stopped = self._connection.execute(_DISARM, {"case": case_id, "kinds": list(kinds), "now": now})
+        if stopped.rowcount:
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def due(self, now: datetime, limit: int, but: Collection[UUID] = ()) -> list[UUID]:
         """The cases, none of them in `but`, that have clocks run out, the longest overdue first.
@@ -82,6 +89,8 @@ class TimerStore:
             .values(state=FIRED, ended_at=now)
             .returning(timers)
         ).all()
+        for row in rows:
+            self._touched.note(Kind.CASE, row.case_id, row.case_id)
         return [_timer(row) for row in sorted(rows, key=lambda row: (row.due_at, row.case_id))]
 
     def of_case(self, case_id: UUID) -> list[Timer]:

@@ -35,12 +35,15 @@ class Action(StrEnum):
     GUARD_CASES = "guard_cases"  # conflict walls and legal holds
     READ_DISCLOSURES = "read_disclosures"
     TRAIN_WORKERS = "train_workers"  # say who is trained to work with children
+    SYNC = "sync"  # hold copies of cases on a device
+    REVOKE_DEVICES = "revoke_devices"  # also those of others
 
 
 _FIELD: Final = frozenset({
     Action.SEE_SELF, Action.READ_CASES, Action.OPEN_CASES, Action.WORK_CASES, Action.READ_TASKS,
+    Action.SYNC,
 })  # fmt: skip
-_LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE}
+_LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_DEVICES}
 _SUPERVISOR: Final = _LEAD | {
     Action.EXPORT_CASES, Action.OVERRIDE_CONSENT, Action.GUARD_CASES, Action.READ_DISCLOSURES,
     Action.TRAIN_WORKERS,
@@ -50,7 +53,7 @@ _MAY: Final = {
     Role.DUTY_LEAD: _LEAD,
     Role.SUPERVISOR: _SUPERVISOR,
     Role.COORDINATOR: _SUPERVISOR,
-    Role.ADMIN: frozenset({Action.SEE_SELF}),
+    Role.ADMIN: frozenset({Action.SEE_SELF, Action.REVOKE_DEVICES}),
 }
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})
 
@@ -91,6 +94,36 @@ class Organisation:
     always_open: bool
     capacity: int
     verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A phone or computer that holds copies of cases for one worker.
+
+    `lineage` names the history that its cursors belong to; `issued` is the newest number it was given.
+    """
+
+    id: UUID
+    worker_id: UUID
+    device_id: str
+    name: str | None
+    app_schema: int | None
+    lineage: bytes
+    issued: int
+    registered_at: datetime
+    seen_at: datetime | None
+    revoked_at: datetime | None
+
+
+class DeviceRevoked(Refusal):
+    """The device was lost, or is no longer trusted: what it holds is to be wiped."""
+
+    code = "device-revoked"
+    status = 401
+    told = ("wipe",)
+
+    def __init__(self) -> None:
+        super().__init__(wipe=True)
 
 
 class BadCredentials(Refusal):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from app.crypto.passwords import token_hash
 from app.crypto.vault import Place, Vault
 from app.identity.rules import Attempts, Organisation, Role, Worker
-from app.identity.tables import attempts, organisations, tokens, workers
+from app.identity.tables import attempts, devices, organisations, tokens, workers
 from app.kernel.phone import Phone
 from app.store.rows import insert_new, insert_or_change
 
@@ -194,17 +194,24 @@ class IdentityStore:
             access_until=sign_in.access_until, refresh_until=sign_in.refresh_until, created_at=now,
         ))  # fmt: skip
 
-    def holder_of(self, access: str, now: datetime) -> Worker | None:
-        """Whose access token this is, while it is good."""
+    def holder_of(self, access: str, now: datetime) -> tuple[Worker, str | None] | None:
+        """Whose access token this is, while it is good, and the device that it was given to."""
         row = self._connection.execute(
-            select(workers)
+            select(workers, tokens.c.device_id)
             .join(tokens, tokens.c.worker_id == workers.c.id)
             .where(
                 tokens.c.access_hash == token_hash(access), tokens.c.access_until > now,
                 tokens.c.revoked_at.is_(None), workers.c.active,
             )
         ).one_or_none()  # fmt: skip
-        return _worker(row) if row else None
+        return (_worker(row), row.device_id) if row else None
+
+    def of_revoked_device(self, *, access: str = "", refresh: str = "") -> bool:
+        """Whether this is a token of a device that was revoked."""
+        ours = (tokens.c.access_hash == token_hash(access)) | (tokens.c.refresh_hash == token_hash(refresh))
+        same = (devices.c.worker_id == tokens.c.worker_id) & (devices.c.device_id == tokens.c.device_id)
+        asked = select(devices.c.id).join(tokens, same).where(ours, devices.c.revoked_at.is_not(None))
+        return self._connection.execute(asked).first() is not None
 
     def locked_refresh(self, refresh: str) -> KeptSignIn | None:
         """The sign-in of a refresh token, locked."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import BigInteger, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import json_field, sealed_field, table_of
@@ -63,6 +64,29 @@ class TokenRow(SQLModel, table=True):
     revoked_at: datetime | None = None
 
 
+class DeviceRow(SQLModel, table=True):
+    """A phone or computer of a worker that holds copies of cases. No `device_id`: whatever gave none.
+
+    `lineage` names the history that its cursors belong to, and `issued` is the newest number that it
+    was ever given: a cursor beyond it comes from a time that this database has forgotten.
+    """
+
+    __tablename__ = "device"
+    __table_args__ = (UniqueConstraint("worker_id", "device_id", name="device_once"),)
+
+    id: UUID = Field(primary_key=True)
+    worker_id: UUID = Field(foreign_key="worker.id")
+    device_id: str = Field(index=True)
+    name: bytes | None = sealed_field()
+    app_schema: int | None = None
+    lineage: bytes
+    issued: int = Field(sa_column=Column(BigInteger, nullable=False))
+    registered_at: datetime
+    seen_at: datetime | None = None
+    revoked_at: datetime | None = None
+    revoked_by: UUID | None = Field(default=None, foreign_key="worker.id")
+
+
 class SignInAttemptRow(SQLModel, table=True):
     """Failed sign-ins for one name, whether or not a worker bears it."""
 
@@ -76,4 +100,5 @@ class SignInAttemptRow(SQLModel, table=True):
 organisations = table_of(OrganisationRow)
 workers = table_of(WorkerRow)
 tokens = table_of(TokenRow)
+devices = table_of(DeviceRow)
 attempts = table_of(SignInAttemptRow)

@@ -16,6 +16,7 @@ from app.intake.tables import contact_points, conversations, inbox, message_case
 from app.kernel.ids import new_id
 from app.kernel.language import Script
 from app.kernel.phone import Phone
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new, insert_or_change
 
 STORED: Final = "stored"  # waits for reception
@@ -79,10 +80,11 @@ class Conversation:
 class IntakeStore:
     """What came in, as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def keep(self, arrivals: Iterable[Arrival], now: datetime) -> int:
         """Keep each arrival once; one that is here already changes nothing. Returns how many were new."""
@@ -91,10 +93,17 @@ class IntakeStore:
             for arrival in arrivals
         )
 
-    def keep_answered(self, arrival: Arrival, call_id: UUID, now: datetime) -> None:
-        """Keep a call that was answered while it came: nothing of it waits for reception."""
+    def keep_answered(
+        self, arrival: Arrival, call_id: UUID, now: datetime, *, problem: str | None = None
+    ) -> None:
+        """Keep a call that was answered while it came: nothing of it waits for reception.
+
+        `problem` says, as a stable code, why nothing will follow, for whoever looks.
+        """
         values = inbox_values(self._vault, arrival, now)
-        insert_new(self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id})
+        insert_new(
+            self._connection, inbox, {**values, "state": TAKEN, "call_id": call_id, "problem": problem}
+        )
 
     def anything_waits(self, now: datetime) -> bool:
         """Whether reception has something to do."""
@@ -156,26 +165,19 @@ class IntakeStore:
         ).one()
         return ContactPoint(row.id, phone, row.language, row.script)
 
-    def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
-        """The phone of each contact point."""
-        asked = select(contact_points.c.id, contact_points.c.phone).where(contact_points.c.id.in_(list(ids)))
-        return {
-            row.id: Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone")))
-            for row in self._connection.execute(asked)
-        }
+    def language_of(self, contact_point_id: UUID) -> str | None:
+        """The language that the person at this phone reads."""
+        asked = select(contact_points.c.language).where(contact_points.c.id == contact_point_id)
+        return self._connection.execute(asked).scalar_one_or_none()
 
     def points(self, ids: Iterable[UUID]) -> dict[UUID, ContactPoint]:
         """Contact points by id."""
-        asked = select(contact_points).where(contact_points.c.id.in_(list(ids)))
-        return {
-            row.id: ContactPoint(
-                row.id,
-                Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone"))),
-                row.language,
-                row.script,
-            )
-            for row in self._connection.execute(asked)
-        }
+        found = self._connection.execute(select(contact_points).where(contact_points.c.id.in_(list(ids))))
+        return {row.id: self._point(row) for row in found}
+
+    def phones(self, ids: Iterable[UUID]) -> dict[UUID, Phone]:
+        """The phone of each contact point."""
+        return {point_id: point.phone for point_id, point in self.points(ids).items()}
 
     def last_wrote_at(self, contact_point_id: UUID, since: datetime) -> datetime | None:
         """When the person at this phone last wrote, as far as that is after then."""
@@ -222,6 +224,7 @@ class IntakeStore:
         insert_new(
             self._connection, message_cases, {"message_id": message_id, "case_id": case_id, "linked_at": now}
         )
+        self._touched.note(Kind.MESSAGE, message_id, case_id)
 
     def cases_of(self, message_ids: Iterable[UUID]) -> dict[UUID, UUID]:
         """The case of each message that has one."""
@@ -233,6 +236,17 @@ class IntakeStore:
         """The words of incoming texts by id."""
         asked = select(messages.c.id, messages.c.body).where(messages.c.id.in_(list(ids)))
         return {row.id: self._body(row) for row in self._connection.execute(asked)}
+
+    def in_cases(self, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """Incoming texts that belong to cases, with their words, by id."""
+        asked = select(messages, message_cases.c.case_id).join(message_cases)
+        return {
+            row.id: {
+                "case_id": row.case_id, "direction": "in", "text": self._body(row), "at": row.received_at,
+                "carrier": row.carrier, "state": "received", "purpose": None,
+            }
+            for row in self._connection.execute(asked.where(messages.c.id.in_(list(ids))))
+        }  # fmt: skip
 
     def conversation(
         self, contact_point_id: UUID, *, came_at: datetime, now: datetime
@@ -330,6 +344,10 @@ class IntakeStore:
         return Waiting(
             row.id, row.carrier, row.account, row.carrier_id, row.kind, raw, row.received_at, row.attempts
         )
+
+    def _point(self, row: Row[Any]) -> ContactPoint:
+        phone = Phone(self._vault.open(row.phone, Place("contact_point", row.id, "phone")))
+        return ContactPoint(row.id, phone, row.language, row.script)
 
     def _body(self, row: Any) -> str:  # noqa: ANN401 - a row of either query
         return self._vault.open(row.body, Place("message", row.id, "body"))

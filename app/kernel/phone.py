@@ -14,6 +14,11 @@ _WITHHELD: Final = frozenset({
     "+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253",
 })  # fmt: skip
 _SHORT_CODE_DIGITS: Final = 6
+# What costs what a call to a neighbour costs.
+_ORDINARY: Final = frozenset({
+    PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    PhoneNumberType.VOIP,
+})  # fmt: skip
 _EXPENSIVE: Final = frozenset({
     PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.UAN,
 })  # fmt: skip
@@ -74,6 +79,11 @@ class Phone:
     def costs_extra(self) -> bool:
         """Whether a call or text to it may cost more than an ordinary one."""
         return phonenumbers.number_type(phonenumbers.parse(self.e164)) in _EXPENSIVE
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether it is known to be somebody's phone, and no service with a price of its own."""
+        return phonenumbers.number_type(phonenumbers.parse(self.e164)) in _ORDINARY
 
 
 @dataclass(frozen=True, slots=True)

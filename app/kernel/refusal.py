@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 
+class Term(str):
+    """A catalogue key in the details of a refusal: the words of the refusal hold the words of this key."""
+
+    __slots__ = ()
+
+
 class Refusal(Exception):
     """A rule says no. Each subclass is one reason, with a stable code that catalogues translate.
 
@@ -15,6 +21,7 @@ class Refusal(Exception):
     code: str = "refused"
     status: int = 409
     told: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[str | None] = None  # stands for the code in the catalogues, where one code has two texts
 
     def __init__(self, **details: str | int | None) -> None:
         super().__init__(self.code)

@@ -84,6 +84,11 @@ class FileRef:
     key: bytes = field(repr=False)
 
 
+def new_ref() -> FileRef:
+    """A name and a key that nobody can guess, for a file that is still to come."""
+    return FileRef(name=secrets.token_hex(_NAME_BYTES), key=new_key())
+
+
 class FileStore:
     """The files in one folder, which must be on a disk that knows locks (`flock`) and renames.
 
@@ -98,7 +103,7 @@ class FileStore:
 
     def new(self) -> FileRef:
         """A name and a key that nobody can guess. Nothing is on disk yet."""
-        return FileRef(name=secrets.token_hex(_NAME_BYTES), key=new_key())
+        return new_ref()
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:

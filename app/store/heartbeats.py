@@ -1,14 +1,14 @@
 """Who was alive when: the loops of the worker, and the phones that act as gateways."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import table_of
-from app.store.rows import insert_or_change
+from app.store.rows import insert_new, insert_or_change
 
 
 class HeartbeatRow(SQLModel, table=True):
@@ -33,6 +33,14 @@ class HeartbeatStore:
     def beat(self, name: str, now: datetime) -> None:
         """The thing of this name is alive."""
         insert_or_change(self._connection, heartbeats, {"name": name}, {"seen_at": now})
+
+    def turn(self, name: str, now: datetime, *, every: timedelta) -> bool:
+        """Whether it is time for the thing of this name again; if so, the next turn is `every` later."""
+        if insert_new(self._connection, heartbeats, {"name": name, "seen_at": now}):
+            return True
+        mine = (heartbeats.c.name == name) & (heartbeats.c.seen_at <= now - every)
+        taken = update(heartbeats).where(mine).values(seen_at=now).returning(heartbeats.c.name)
+        return self._connection.execute(taken).first() is not None
 
     def last_seen(self, name: str) -> datetime | None:
         """When the thing of this name was last alive; None where it never was."""

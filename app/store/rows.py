@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_into(where: Connection | Engine, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' Insert
     """An INSERT that understands ON CONFLICT in the dialect at hand."""
-    return _insert(where.dialect.name, table)
+    return insert_for(where.dialect.name, table)
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
@@ -27,18 +27,19 @@ def insert_or_change(
     connection.execute(statement, {**key, **values})
 
 
-def _insert(dialect: str, table: Table) -> Any:  # noqa: ANN401 - as above
+def insert_for(dialect: str, table: Table) -> Any:  # noqa: ANN401 - as above
+    """As insert_into, for a dialect by its name."""
     return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
 
 
 # Statements are made once: SQLAlchemy takes longer over a new one than the database over a row.
 @cache
 def _insert_new(dialect: str, table: Table) -> Any:  # noqa: ANN401 - as above
-    return _insert(dialect, table).on_conflict_do_nothing().returning(literal_column("1"))
+    return insert_for(dialect, table).on_conflict_do_nothing().returning(literal_column("1"))
 
 
 @cache
 def _insert_or_change(dialect: str, table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> Any:  # noqa: ANN401 - as above
-    statement = _insert(dialect, table)
+    statement = insert_for(dialect, table)
     changed = {name: statement.excluded[name] for name in values}
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)

@@ -1,25 +1,25 @@
 """Answering a call: what the caller hears next, and what their keys make of a case."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from app.audit.rules import Deed
 from app.calls.rules import desk as desk_rules
 from app.calls.rules import ivr
 from app.calls.rules.calls import LONGEST, Call, Ending, Kind
-from app.calls.rules.documents import Document
-from app.calls.rules.ivr import OTHER, Heard, News, Situation, Step, Turn
+from app.calls.rules.documents import Document, Reject
+from app.calls.rules.ivr import OTHER, Heard, News, Situation, State, Step, Turn
 from app.calls.rules.prompts import Desk
 from app.cases.rules import stages
-from app.cases.rules.facts import AnswerGiven, CallEnded, CallReceived
+from app.cases.rules.facts import AnswerGiven, CallReceived
 from app.intake.rules.incoming import Arrival, IncomingCallReport
 from app.intake.store import ContactPoint
 from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
 from app.kernel.phone import NotAPhone, Phone, Sender
 from app.kernel.urgency import Urgency
-from app.usecases import recording_desk, ringing
+from app.usecases import call_ends, calling_back, recording_desk, ringing
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
 from app.usecases.safe_contact import heed_keys
 from app.usecases.unit_of_work import UnitOfWork
@@ -27,14 +27,7 @@ from app.usecases.unit_of_work import UnitOfWork
 CHANNEL: Final = "call"
 NOT_KNOWN: Final = "unknown"  # the sender of a call of which we know nothing but what was left in it
 _HOME: Final = "KH"
-_WITHIN: Final = {
-    "call_back": timedelta(hours=1),
-    "contact_otherwise": timedelta(hours=1),
-    "possible_danger": timedelta(minutes=15),
-}
-_URGENT_WITHIN: Final = timedelta(minutes=5)
-# Where a caller who pressed nothing and said nothing must have been for it to be more than a slip.
-_HEARD_OUT: Final = frozenset({Step.MESSAGE, Step.RECORD, Step.DONE})
+REJECTED: Final[Document] = (Reject(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,8 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
     known = uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
     if known:
         return known, document(uow, known)
+    if calling_back.is_for(uow, coming.via):
+        return _rang(uow, coming, sender, point, now=now)
     if desk:
         return _at_desk(uow, coming, desk, now=now)
     case = uow.cases.open_with_phone(point.id) if point else None
@@ -77,6 +72,8 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
         tell_owner(uow, case, now=now)
     else:
         uow.audit.record(Deed("call.received", "reception", call.id))
+    if point:
+        calling_back.answered(uow, point.id, now=now)
     return call, document(uow, call)
 
 
@@ -94,6 +91,28 @@ def _at_desk(uow: UnitOfWork, coming: Coming, desk: Desk, *, now: datetime) -> t
     return call, document(uow, call)
 
 
+def _rang(
+    uow: UnitOfWork, coming: Coming, sender: Sender, point: ContactPoint | None, *, now: datetime
+) -> tuple[Call, Document]:
+    """A ring at a number that we do not answer: it is over at once, and called back."""
+    ring = Call(
+        id=new_id(now), kind=Kind.MISSED, carrier=coming.carrier, account=coming.account,
+        carrier_id=coming.carrier_id, via=coming.via, began_at=now, ends_by=now, ended_at=now,
+        ended_as=Ending.BUSY, seconds=0, sender_kind=sender.kind.value, state=State(Step.GONE),
+        contact_point_id=point.id if point else None,
+    )  # fmt: skip
+    if not uow.calls.add(ring):
+        return begin(uow, coming, now=now)
+    uow.audit.record(Deed("call.rang", "reception", ring.id))
+    if point:
+        problem = calling_back.rang(uow, ring, point.phone, now=now)
+    else:
+        problem = calling_back.OWN_NUMBER if sender.phone else calling_back.NO_NUMBER
+    arrival = Arrival(coming.carrier, coming.account, coming.carrier_id, "call", coming.sender, coming.raw)
+    uow.intake.keep_answered(arrival, ring.id, now, problem=problem)
+    return ring, REJECTED
+
+
 def call_of(uow: UnitOfWork, coming: Coming) -> Call | None:
     """The call that the carrier speaks of, locked."""
     return uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
@@ -108,6 +127,8 @@ def go_on(uow: UnitOfWork, call: Call, at: int, heard: Heard, *, now: datetime) 
         return call, document(uow, call)
     situation = situation_of(uow, call)
     turn = ivr.advance(call.state, heard, situation)
+    if call.state.step is Step.GATE and turn.state.step is Step.LANGUAGE:
+        calling_back.reached(uow, call, now=now)
     pressed = call.pressed or heard.keys is not None
     call = replace(call, state=turn.state, pressed=pressed, ringing=None)
     for news in turn.news:
@@ -133,6 +154,8 @@ def document(uow: UnitOfWork, call: Call) -> Document:
     """What the carrier is to do with the call as it stands."""
     if call.kind is Kind.DESK:
         return recording_desk.document(uow, call)
+    if call.kind is Kind.MISSED:
+        return REJECTED
     if call.state.step is Step.RING and call.ringing:
         return ringing.document(uow, call)
     return ivr.document_of(call.state)
@@ -153,54 +176,8 @@ def ended(uow: UnitOfWork, carrier: str, account: str, report: IncomingCallRepor
     if report.sender and call.sender_kind == NOT_KNOWN:
         call = _recognised(uow, call, report, now=now)
     if report.ended_as and call.ended_at is None:
-        end(uow, call, Ending(report.ended_as), seconds=report.seconds, now=now)
+        call_ends.end(uow, call, Ending(report.ended_as), seconds=report.seconds, now=now)
     return True
-
-
-def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datetime) -> Call:
-    """The call is over; what it asks of a human becomes a task, in the case if there is one."""
-    wanted = left_to_do(call)
-    over = replace(call, ended_at=now, ended_as=ending, seconds=seconds, ringing=None)
-    uow.calls.save(over)
-    if wanted:
-        within = _URGENT_WITHIN if call.state.danger else _WITHIN[wanted]
-        subject = None if call.case_id else call.id
-        uow.records.add_task(
-            kind=wanted, case_id=call.case_id, subject_id=subject, due_at=now + within, now=now
-        )
-    if call.case_id:
-        uow.tell(call.case_id, [CallEnded(call.id, ending, seconds, wanted)], actor="reception")
-    else:
-        uow.audit.record(Deed("call.ended", "reception", call.id, {"ended_as": ending, "wanted": wanted}))
-    return over
-
-
-def left_to_do(call: Call) -> str | None:
-    """What a call that is over leaves to a human, as the kind of a task.
-
-    Somebody who asked for help, or left words, is called back, unless they said that this is not
-    safe. Somebody who heard everything out and neither pressed a key nor spoke may be in danger.
-    """
-    if call.answered_by:
-        return None
-    if call.wanted_something or not call.state.recording:
-        may_call = call.state.safe in {None, ivr.Safe.YES}
-        return "call_back" if may_call else "contact_otherwise"
-    heard_out = not call.pressed and call.state.step in _HEARD_OUT
-    return "possible_danger" if call.silent or heard_out else None
-
-
-def any_lost(uow: UnitOfWork, *, now: datetime) -> bool:
-    """Whether there is a call whose end no carrier told us of."""
-    return uow.calls.any_overdue(now)
-
-
-def end_lost(uow: UnitOfWork, *, now: datetime, limit: int = 100) -> int:
-    """End the calls whose end no carrier told us of: none can last so long. Returns how many."""
-    lost = uow.calls.overdue(now, limit=limit)
-    for call in lost:
-        end(uow, call, Ending.LOST, seconds=0, now=now)
-    return len(lost)
 
 
 def message_came(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
@@ -221,11 +198,8 @@ def nothing_said(uow: UnitOfWork, call: Call, *, now: datetime) -> Call:
 
 def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -> Call:
     """The call as it is now, saved; what only now asks for a human, when it is over, becomes a task."""
-    if before.ended_at and not left_to_do(before) and (wanted := left_to_do(after)):
-        subject = None if after.case_id else after.id
-        uow.records.add_task(
-            kind=wanted, case_id=after.case_id, subject_id=subject, due_at=now + _WITHIN[wanted], now=now
-        )
+    if before.ended_at and not call_ends.left_to_do(before) and (wanted := call_ends.left_to_do(after)):
+        call_ends.leave_to_human(uow, after, wanted, now=now)
     uow.calls.save(after)
     return after
 
@@ -259,6 +233,8 @@ def _in_case(  # noqa: PLR0913 - the transaction and the time are two of them
     now: datetime, least: Urgency | None = None,
 ) -> Call:  # fmt: skip
     """The call in its case: the one that it belongs to, or the open one of its phone, or a new one."""
+    if call.case_id is None:
+        reasons = [*calling_back.reasons(uow, call), *reasons]
     case = uow.cases.locked(call.case_id, None) if call.case_id else None
     if case is None and call.contact_point_id:
         case = uow.cases.open_with_phone(call.contact_point_id)

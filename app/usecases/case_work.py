@@ -169,7 +169,7 @@ def add_contact_attempt(
     contacted = stages.record_contact(case, now=now)
     uow.records.add_contact_attempt(attempt)
     clocks.stop(uow, case, [ClockKind.FIRST_CONTACT], now=now)
-    fact = ContactAttempted(attempt.id, attempt.channel, attempt.outcome)
+    fact = ContactAttempted(attempt.id, attempt.channel, attempt.outcome, attempt.seconds, attempt.call_id)
     _progress(uow, contacted, [fact], by=command.worker, now=now)
     return attempt
 

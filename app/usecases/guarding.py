@@ -11,6 +11,7 @@ from app.cases.rules.protection import HoldLifted, HoldSet, WallLifted, WallRais
 from app.cases.store.cases import Wanted
 from app.identity.rules import Action, Role, Worker
 from app.kernel.refusal import NotFound
+from app.store.feed import Kind
 from app.usecases import sharing
 from app.usecases.case_work import Command
 from app.usecases.opening import take_from_barred
@@ -47,6 +48,7 @@ def raise_wall(
     _must_be_there(uow, worker_id, organisation_id)
     wall = Wall(command.id, case.id, worker_id, organisation_id, reason, command.worker.id, now)
     uow.guards.raise_wall(wall)
+    uow.touched.note(Kind.CASE, case.id, case.id)  # devices that hold it must drop it
     uow.tell(case.id, [WallRaised(wall.id, worker_id, organisation_id, reason)], actor=command.worker.id)
     if organisation_id:
         sharing.end_those_to(uow, case.id, organisation_id, now=now)
@@ -69,6 +71,7 @@ def lift_wall(uow: UnitOfWork, worker: Worker, case_id: UUID, wall_id: UUID, *, 
     if wall_id not in {wall.id for wall in uow.guards.walls_of(case_id)}:
         raise NotFound
     uow.guards.lift_wall(wall_id, by=worker.id, now=now)
+    uow.touched.note(Kind.CASE, case_id, case_id)
     uow.tell(case_id, [WallLifted(wall_id)], actor=worker.id)
 
 

@@ -12,7 +12,10 @@ from app.outbox.rules import Way
 from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
 
-_LOOPS: Final = ("reception", "timers", "expiry")
+_LOOPS: Final = (
+    "reception", "timers", "expiry", "calls", "callbacks", "anchors", "recordings", "retention",
+    "attachments", "sync",
+)  # fmt: skip
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
 _STUCK: Final = timedelta(minutes=2)
@@ -45,7 +48,9 @@ def readiness(office: Office, *, now: datetime) -> list[Check]:
 def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     """Whether the worker's loops were seen lately, and whether timers fire on time."""
     with office.look() as uow:
-        wanted = {f"worker:{name}" for name in (*_LOOPS, *_senders(uow.rulebook.ways))}
+        diallers = ["dialler"] if uow.rulebook.call_maker else []
+        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *diallers)
+        wanted = {f"worker:{name}" for name in loops}
         alive = uow.heartbeats.alive_since(wanted, now - _SEEN_WITHIN)
         late, oldest = uow.timers.lateness(now - _LATE)
     missing = sorted(wanted - alive)

@@ -1,9 +1,10 @@
 """Cases that workers open and edit by hand: intake at a desk, corrections, members."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from app.audit.rules import Deed
@@ -15,6 +16,7 @@ from app.cases.store.records import Correction, Member, Person
 from app.identity.rules import SUPERVISES, Action, Role, Worker
 from app.kernel.ids import new_id
 from app.kernel.language import Script
+from app.kernel.money import Money
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.kernel.urgency import Urgency
@@ -22,6 +24,7 @@ from app.usecases import clocks
 from app.usecases.case_work import IdConflict
 from app.usecases.opening import Draft, look_for_child, open_case, take_from_barred
 from app.usecases.seeing import CaseView, locked_case, sight_of, view_for, views_of
+from app.usecases.understanding import of_summary
 from app.usecases.unit_of_work import UnitOfWork
 
 HOME: Final = "KH"
@@ -37,6 +40,16 @@ class PreconditionFailed(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class Affected:
+    """An affected person as a worker writes them down; `id` is the device's own for the member."""
+
+    person: Person
+    wages_claimed: Money | None = None
+    flags: frozenset[str] = frozenset()
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """A case as a worker writes it down. `content` is what makes a repeat the same request."""
 
@@ -48,7 +61,7 @@ class Intake:
     summary: str | None
     phone: Phone | None
     reporter: Person | None
-    members: tuple[Person, ...]
+    members: tuple[Affected, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,18 @@ class Edit:
     cleared: frozenset[str] = frozenset()
 
 
+def edit_of(fields: Mapping[str, Any]) -> Edit:
+    """The edit that gives these fields these values, written as plain JSON; None empties a field."""
+    urgency = fields.get("urgency")
+    return Edit(
+        categories=tuple(fields["categories"]) if "categories" in fields else None,
+        destination_country=fields.get("destination_country"), language=fields.get("language"),
+        summary=fields.get("summary"), urgency=Urgency(urgency) if urgency else None,
+        reason=fields.get("urgency_reason"),
+        cleared=frozenset(name for name in CLEARABLE if name in fields and fields[name] is None),
+    )  # fmt: skip
+
+
 def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: datetime) -> CaseView:
     """The case that a worker wrote down. The same id and content again is the same case.
 
@@ -72,7 +97,7 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     """
     worker.must_be_allowed(Action.OPEN_CASES)
     uow.rulebook.must_know(intake.categories)
-    people = {person.id: person for person in intake.members}
+    people = {member.person.id: member for member in intake.members}
     fingerprint = uow.vault.index("command", intake.content)
     first = uow.records.first_time(intake.id, worker.id, fingerprint, now)
     if first is None:
@@ -87,13 +112,15 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     _must_be_ours_to_name(uow, worker, [*people, *([intake.reporter.id] if intake.reporter else [])])
     if intake.reporter:
         uow.records.add_person(intake.reporter, now)
+    at_least = Urgency.U4 if intake.categories else Urgency.U2
+    categories, urgency, reasons = of_summary(uow, intake.summary, intake.categories, at_least)
     draft = Draft(
-        categories=intake.categories, urgency=Urgency.U4 if intake.categories else Urgency.U2,
+        categories=categories, urgency=urgency, reasons=reasons,
         language=intake.language, channel="worker", destination=_destination(intake),
         members=max(1, len(people)), summary=intake.summary,
         reporter_id=intake.reporter.id if intake.reporter else None, id=intake.id,
         within=worker.organisation_id, taker=worker.id if worker.role is Role.CASEWORKER else None,
-        births=tuple(person.birth_date for person in people.values()),
+        births=tuple(member.person.birth_date for member in people.values()),
     )  # fmt: skip
     # The phone is locked before the worker who gets the case, as reception does it: a text of the same
     # person at this moment waits for us, where the other way round each would wait for the other.
@@ -140,7 +167,7 @@ def edit(  # noqa: PLR0913 - the transaction and the time are two of them
 
 
 def add_members(
-    uow: UnitOfWork, worker: Worker, case_id: UUID, people: Sequence[Person], *, now: datetime
+    uow: UnitOfWork, worker: Worker, case_id: UUID, people: Sequence[Affected], *, now: datetime
 ) -> CaseView:
     """The case with more affected people. People whose id is there already stay as they are.
 
@@ -150,7 +177,7 @@ def add_members(
     case = locked_case(uow, worker, case_id)
     case.must_be_open()
     known = {member.person.id for member in uow.records.members_of([case_id]).get(case_id, [])}
-    added = {person.id: person for person in people if person.id not in known}
+    added = {member.person.id: member for member in people if member.person.id not in known}
     if not added:
         return views_of(uow, [case])[0]
     _must_be_ours_to_name(uow, worker, added)
@@ -171,14 +198,17 @@ def finish_task(uow: UnitOfWork, worker: Worker, task_id: UUID, *, now: datetime
     if task is None:
         raise NotFound
     if task.done_at is None:
-        uow.records.finish_task(task.id, by=worker.id, now=now)
+        uow.records.finish_task(task, by=worker.id, now=now)
         uow.audit.record(Deed("task.done", str(worker.id), task.id, {"kind": task.kind}))
 
 
-def _members(case_id: UUID, people: Collection[Person], *, now: datetime) -> list[Member]:
+def _members(case_id: UUID, people: Collection[Affected], *, now: datetime) -> list[Member]:
     """Members who stay in the order in which they were written down: ids of one moment have none."""
     ids = sorted(new_id(now) for _ in people)
-    return [Member(id_, case_id, person) for id_, person in zip(ids, people, strict=True)]
+    return [
+        Member(one.id or id_, case_id, one.person, flags=one.flags, wages_claimed=one.wages_claimed)
+        for id_, one in zip(ids, people, strict=True)
+    ]
 
 
 def _must_be_ours_to_name(uow: UnitOfWork, worker: Worker, people: Iterable[UUID]) -> None:
@@ -235,8 +265,10 @@ def _edited(
     }
     fields |= {name: None for name in change.cleared & CLEARABLE if getattr(case, name)}
     if fields:
+        before = {name: getattr(case, name) for name in fields if getattr(case, name)}
         after = replace(after, **fields)  # type: ignore[arg-type]  # names and values come from `plain`
-        facts.append(DetailsChanged(tuple(sorted(fields))))
+        overwritten = json.dumps(before, ensure_ascii=False) if before else None
+        facts.append(DetailsChanged(tuple(sorted(fields)), overwritten))
     if change.urgency is not None:
         after, decided = stages.set_urgency(
             after, change.urgency, reason=change.reason, may_lower=worker.role in SUPERVISES, now=now

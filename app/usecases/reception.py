@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import structlog
-
 from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import DetailsChanged, Fact, MessageReceived
@@ -29,12 +27,12 @@ from app.intake.rules.incoming import (
     kept_words,
 )
 from app.intake.rules.joining import wholes, within
-from app.intake.rules.triage import UNRECOGNISED, Decision, Reason, decide
+from app.intake.rules.triage import UNRECOGNISED, Decision
 from app.intake.store import ContactPoint, Message, Waiting
 from app.kernel.ids import new_id
-from app.kernel.language import Language, Script
+from app.kernel.language import Script
 from app.kernel.phone import Sender, SenderKind
-from app.kernel.urgency import Urgency, most_urgent
+from app.kernel.urgency import most_urgent
 from app.usecases import answering, recordings
 from app.usecases.conversing import (
     Came,
@@ -51,9 +49,9 @@ from app.usecases.conversing import (
 )
 from app.usecases.deliveries import apply_carrier_report
 from app.usecases.opening import Draft, learn_more, open_case, tell_owner
+from app.usecases.understanding import of_danger_only, plain, understood
 from app.usecases.unit_of_work import UnitOfWork
 
-_LOG = structlog.get_logger("reception")
 OWN_NUMBER: Final = "own_number"
 _SAME_TEXT_WITHIN: Final = timedelta(minutes=10)
 _TRIES: Final = 4
@@ -180,7 +178,7 @@ def _read(
     """The text with all that is known around it, and the open case of its phone, if there is one."""
     sender = Sender.read(text.sender, region=text.region)
     own = sender.phone in uow.rulebook.own_numbers
-    decision = _decided(uow, text.body)
+    decision = understood(uow, text.body)
     keywords = uow.rulebook.keywords
     wish = wish_in(text.body, keywords)
     point = None
@@ -211,16 +209,6 @@ def _read(
     return came, case
 
 
-def _decided(uow: UnitOfWork, body: str) -> Decision:
-    """What the words say. A fault of ours there must not keep the text from a human."""
-    try:
-        return decide(body, uow.rulebook.lexicon)
-    except Exception as problem:  # noqa: BLE001 - whatever it is, a human reads the text
-        _LOG.error("triage_failed", error=type(problem).__name__)
-        failed = (Reason("triage.failed", None, 0, 0, ""),)
-        return Decision("", (), Urgency.U2, None, failed, Script.UNREADABLE, Language.KM, None)
-
-
 def _of_the_whole(uow: UnitOfWork, message: Message, point: ContactPoint) -> Decision | None:
     """What the long text says of which this is a later piece; None where it stands by itself.
 
@@ -228,7 +216,7 @@ def _of_the_whole(uow: UnitOfWork, message: Message, point: ContactPoint) -> Dec
     in which the words say most.
     """
     earlier = uow.intake.said_lately(point.id, message.received_at - _SAME_TEXT_WITHIN)
-    found = [(_decided(uow, whole.text), whole) for whole in wholes(earlier, message.body)]
+    found = [(understood(uow, whole.text), whole) for whole in wholes(earlier, message.body)]
     if not found:
         return None
     decision, whole = max(found, key=lambda pair: (len(pair[0].reasons), len(pair[0].categories)))
@@ -265,7 +253,7 @@ def _heard(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime
     """The open case with the text in its thread; what it tells may add a category or raise urgency."""
     _link(uow, came, case.id, now=now)
     words = turn.urgency
-    urgency = uow.rulebook.urgency_of(turn.categories, words) if turn.categories else _of_danger_only(words)
+    urgency = uow.rulebook.urgency_of(turn.categories, words) if turn.categories else of_danger_only(words)
     learnt, facts = stages.learn(
         case, categories=turn.categories, urgency=urgency, reasons=_reasons(came, turn), now=now
     )
@@ -285,11 +273,6 @@ def _filled_in(case: Case, decision: Decision, *, now: datetime) -> tuple[Case, 
     if not fields:
         return case, []
     return replace(case, **fields, updated_at=now), [DetailsChanged(tuple(sorted(fields)))]
-
-
-def _of_danger_only(words: Urgency) -> Urgency:
-    """A later text without a problem in it ("thanks", "hello") changes nothing, unless it cries for help."""
-    return words if words is Urgency.U1 else Urgency.U4
 
 
 def _link(uow: UnitOfWork, came: Came, case_id: UUID, *, now: datetime) -> None:
@@ -316,14 +299,8 @@ def _reasons(came: Came, turn: Turn) -> tuple[dict[str, Any], ...]:
         question, said = turn.answer
         rule = f"answer.{question}.{said}"
         told.append({"rule": rule, "category": None, "message_id": str(came.message.id)})
-    told.extend(
-        {
-            "rule": reason.rule, "category": reason.category, "start": reason.start, "end": reason.end,
-            "text": reason.text, "message_id": str(came.message.id),
-        }
-        for reason in came.decision.reasons
-        if not (turn.answer and reason.rule == UNRECOGNISED)
-    )  # fmt: skip
+    heard = [reason for reason in came.decision.reasons if not (turn.answer and reason.rule == UNRECOGNISED)]
+    told.extend(plain(heard, message_id=str(came.message.id)))
     return tuple(told)
 
 

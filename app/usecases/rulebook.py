@@ -1,13 +1,21 @@
 """Everything configured that use cases decide by: ladders, words, categories, ways out, our own numbers."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
 
+from app.attachments.rules.uploads import Limits
+from app.calls.rules.callbacks import CallbackRules
 from app.cases.rules.consent import ConsentPolicy
 from app.cases.rules.guards import ChildSigns
+from app.cases.rules.stages import Outcome, Status
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords
+from app.identity.rules import Role
 from app.intake.rules.conversation import Keywords
 from app.intake.rules.incoming import Reader
 from app.intake.rules.lexicon import Lexicon
@@ -28,6 +36,15 @@ def _nothing(_point: str) -> None:
     """Pass by."""
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who makes calls for us: a carrier and our account there, and the number that people see."""
+
+    carrier: str
+    account: str
+    shows: str | None  # None where nobody calls us at a number that we answer
+
+
 @dataclass(frozen=True)
 class Rulebook:
     """What an NGO configured, validated at start.
@@ -46,12 +63,44 @@ class Rulebook:
     readers: Mapping[str, Reader]
     ways: tuple[Way, ...] = ()
     own_numbers: frozenset[Phone] = frozenset()
+    category_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     worker_limit: int = 30
+    held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
+    callbacks: CallbackRules = field(default_factory=CallbackRules)
+    call_maker: Maker | None = None
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
     consent: ConsentPolicy = field(default_factory=ConsentPolicy)
     child_signs: ChildSigns = field(default_factory=ChildSigns)
+    attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
+
+    @cached_property
+    def code_lists(self) -> Mapping[str, list[dict[str, str]]]:
+        """The codes that cases hold, by the name of their list, each with its name in km and en."""
+        named = {"status": Status, "outcome": Outcome, "urgency": Urgency, "role": Role}
+        lists = {
+            family: [{"code": code.value, **self._names(f"{family}.{code.value}")} for code in codes]
+            for family, codes in named.items()
+        }
+        lists["category"] = [
+            {"code": code, "urgency": floor.value, **self.category_names.get(code, {})}
+            for code, floor in sorted(self.floors.items())
+        ]
+        return lists
+
+    @cached_property
+    def code_lists_mark(self) -> str:
+        """A fingerprint of the lists: with another one, devices are given them again."""
+        text = json.dumps(self.code_lists, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _names(self, key: str) -> dict[str, str]:
+        return {language: self.catalogues.fill(key, language, {}) for language in ("km", "en")}
+
+    def held_since(self, now: datetime) -> datetime:
+        """Devices hold no case that was closed before this."""
+        return now - self.held_for
 
     def urgency_of(self, categories: tuple[str, ...], words: Urgency) -> Urgency:
         """The urgency of words and categories together: the strictest of them."""

@@ -1,5 +1,6 @@
 """Which cases a worker may know of, and looking at them; what may not be seen is as if it were not there."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -262,8 +263,20 @@ def _ids(items: list[TimelineItem], key: str) -> set[UUID]:
     return {UUID(item.details[key]) for item in items if item.details.get(key)}
 
 
+def _both_values(item: TimelineItem) -> dict[str, Any]:
+    """The two values of a conflict, each with who wrote it and when."""
+    return {
+        which: {
+            "value": json.loads(item.private.get(f"{which}_value", "null")),
+            "by": item.details[f"{which}_by"],
+            "at": item.details[f"{which}_at"],
+        }
+        for which in ("kept", "lost")
+    }
+
+
 def _shown(item: TimelineItem, words: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    behind: dict[str, Any] = {}
+    behind: dict[str, Any] = _both_values(item) if item.kind == "conflict.found" else {}
     for key in ("message_id", "outbox_id", "note_id", "attempt_id"):
         behind |= words.get(item.details.get(key, ""), {})
     return {
@@ -277,6 +290,7 @@ __all__ = [
     "CaseView",
     "Colleague",
     "ContactAttempt",
+    "Member",
     "Page",
     "Person",
     "Timer",

@@ -7,25 +7,33 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.attachments.store import AttachmentStore
 from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.calls.store.calls import CallStore
+from app.calls.store.dials import DialStore
+from app.calls.store.missed import MissedCallStore
 from app.calls.store.prompts import PromptStore
 from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
 from app.cases.store.cases import CaseStore
+from app.cases.store.conflicts import ConflictStore
 from app.cases.store.consents import ConsentStore
 from app.cases.store.guards import GuardStore
 from app.cases.store.records import RecordStore
+from app.cases.store.scope import ScopeStore
 from app.cases.store.sharing import SharingStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
+from app.identity.devices import DeviceStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
 from app.store.database import Database
+from app.store.feed import FeedStore, Touched
 from app.store.heartbeats import HeartbeatStore
+from app.usecases import feeding
 from app.usecases.rulebook import Rulebook
 
 
@@ -39,32 +47,46 @@ class UnitOfWork:
         """Put every store on this connection."""
         self.rulebook = rulebook
         self.vault = vault
+        self.connection = connection
+        self.touched = Touched()
+        self.claimed_at: datetime | None = None  # when a device says that this was done
+        self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
         self.calls = CallStore(connection, vault)
-        self.cases = CaseStore(connection, vault)
+        self.cases = CaseStore(connection, vault, self.touched)
+        self.conflicts = ConflictStore(connection, vault, self.touched)
+        self.devices = DeviceStore(connection, vault)
+        self.dials = DialStore(connection, vault)
+        self.feed = FeedStore(connection)
         self.consents = ConsentStore(connection, vault)
         self.guards = GuardStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
-        self.intake = IntakeStore(connection, vault)
-        self.outbox = OutboxStore(connection, vault)
+        self.intake = IntakeStore(connection, vault, self.touched)
+        self.missed = MissedCallStore(connection)
+        self.outbox = OutboxStore(connection, vault, self.touched)
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)
-        self.records = RecordStore(connection, vault)
+        self.records = RecordStore(connection, vault, self.touched)
+        self.scope = ScopeStore(connection)
         self.sharing = SharingStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
-        self.timers = TimerStore(connection)
+        self.timers = TimerStore(connection, self.touched)
 
     def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
         """Write these facts into the case's timeline and into the audit chain."""
         told = list(facts)
-        self.timeline.tell(case_id, told, actor=str(actor))
+        self.timeline.tell(case_id, told, actor=str(actor), claimed_at=self.claimed_at)
         for fact in told:
             self.audit.record(Deed(fact.kind, str(actor), case_id, fact.details()))
 
     def flush(self, now: datetime) -> None:
         """Write what was gathered, the audit chain last: its end is locked until the commit."""
         self.timeline.flush(now)
+        feeding.feed_changes(
+            self.touched, feed=self.feed, scope=self.scope, identity=self.identity,
+            closed_after=self.rulebook.held_since(now),
+        )  # fmt: skip
         self.audit.flush(now)
 
 
@@ -86,6 +108,12 @@ class Office:
             unit.flush(now)
             self.rulebook.passed("before_commit")
         self.rulebook.passed("after_commit")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[UnitOfWork]:
+        """As look, but every read sees one and the same state."""
+        with self.database.snapshot() as connection:
+            yield UnitOfWork(connection, self.vault, self.rulebook)
 
     @contextmanager
     def look(self) -> Iterator[UnitOfWork]:

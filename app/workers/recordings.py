@@ -65,19 +65,26 @@ class Recordings:
 
     def _fetch(self, leased: Recording) -> None:
         """Fetch into a new file, and make it the recording's own. Raises: NotHad."""
-        ref, kept = self.files.new(), False
+        ref = self.files.new()
         try:
             sound = self._stored(leased, ref)
-            self.office.rulebook.passed("recordings.fetched")
-            after = self.clock.now()
-            with self.office.work(after) as uow:
-                kept = recordings.keep(uow, leased, sound, now=after)
-            self.office.rulebook.passed("recordings.kept")
-        finally:
-            if not kept:
-                # Whoever dies here leaves bytes to which nobody has the key; the sweep finds them.
-                with suppress(OSError):
-                    self.files.delete(ref.name)
+        except Exception:
+            self._drop(ref)
+            raise
+        self.office.rulebook.passed("recordings.fetched")
+        after = self.clock.now()
+        # Where the commit itself fails, nobody knows whether it happened: the file stays. If no row
+        # knows it, it is noise to which nobody has the key, and the sweep takes it.
+        with self.office.work(after) as uow:
+            kept = recordings.keep(uow, leased, sound, now=after)
+        self.office.rulebook.passed("recordings.kept")
+        if not kept:
+            self._drop(ref)
+
+    def _drop(self, ref: FileRef) -> None:
+        """Nothing of a file that is nobody's is left, or else the sweep finds it."""
+        with suppress(OSError):
+            self.files.delete(ref.name)
 
     def _stored(self, leased: Recording, ref: FileRef) -> KeptSound:
         """The sound on disk, and read back: soon nobody else has it. Raises: NotHad."""

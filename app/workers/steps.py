@@ -12,7 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
-from app.usecases import answering, deliveries, escalating, reception, sending
+from app.usecases import call_ends, deliveries, escalating, reception, sending
 from app.usecases.unit_of_work import Office
 from app.workers.places import place_of
 
@@ -167,10 +167,10 @@ class LostCalls:
     def step(self, now: datetime) -> bool:
         """End some of them; what they left to do then stands before a human."""
         with self.office.look() as uow:
-            if not answering.any_lost(uow, now=now):
+            if not call_ends.any_lost(uow, now=now):
                 return False
         with self.office.work(now) as uow:
-            return answering.end_lost(uow, now=now) > 0
+            return call_ends.end_lost(uow, now=now) > 0
 
 
 @dataclass

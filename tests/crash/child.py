@@ -16,11 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self, cast
 
-from app.bootstrap import Application, build
+from app.bootstrap import Application, build, twilio_caller
 from app.channels.console.carrier import arrival
+from app.workers.dialling import CallBacks, Dialler
 from app.workers.steps import Expiry, Outbox, Reception, Timers
 from tests.fakes import FakeClock
-from tests.makers import ROOT, settings_for
+from tests.makers import ROOT, Installation, settings_for
+from tests.uploader import a_photo, send_rest
 
 KILLED = 137  # what a shell says of a process that was killed with signal 9
 _IDLE_LOOKS = 3
@@ -35,7 +37,8 @@ class Job:
     database_url: str
     now: str
     changes: dict[str, Any] = field(default_factory=dict)
-    texts: list[list[str]] = field(default_factory=list)  # sender, words and carrier id of each
+    # Sender, words and carrier id of each; of an upload, token, id and size.
+    texts: list[list[str]] = field(default_factory=list)
     die_at: str | None = None
     nth: int = 1
 
@@ -117,6 +120,11 @@ def do(job: Job) -> None:
         for each in kept:
             each.result(30)
         application.inbox.close()
+    elif job.name == "upload":
+        token, upload_id, size = job.texts[0]
+        send_rest(
+            Installation(application, clock), token=token, upload_id=upload_id, content=a_photo(int(size))
+        )
     else:
         _until_idle(_steps(application)[job.name], clock)
     application.office.database.close()
@@ -129,7 +137,11 @@ def _steps(application: Application) -> dict[str, Callable[[datetime], bool]]:
         "timers": Timers(office).step,
         "expiry": Expiry(office).step,
         "recordings": application.recordings.step,
+        "callbacks": CallBacks(office).step,
+        "attachments": application.attachments.step,
     }
+    if caller := twilio_caller(application.settings):
+        steps["dialler"] = Dialler(office, caller, clock).step
     for carrier in application.carriers:
         steps[f"outbox-{carrier.name}"] = Outbox(office, carrier, clock).step
     return steps

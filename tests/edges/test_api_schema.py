@@ -7,7 +7,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis import Case, GenerationMode
+from schemathesis import Case, GenerationMode, SerializationContext
 from schemathesis.checks import (
     content_type_conformance,
     not_a_server_error,
@@ -18,6 +18,7 @@ from schemathesis.core.result import Ok
 
 from app.identity.rules import Role
 from tests.makers import Installation
+from tests.uploader import BYTES
 
 EXAMPLES = 30
 CHECKS: tuple[Callable[..., Any], ...] = (
@@ -34,6 +35,11 @@ QUIET = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
+
+
+@schemathesis.serializer(BYTES)
+def _bytes_of_an_upload(_context: SerializationContext, value: Any) -> bytes:
+    return getattr(value, "data", None) or str(value).encode("utf-8", "surrogatepass")
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)

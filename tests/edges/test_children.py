@@ -8,6 +8,7 @@ import pytest
 
 from app.identity.rules import Role, Worker
 from tests.command_line import CommandLine
+from tests.field_app import FieldApp
 from tests.makers import LOTUS, TONLE, Installation
 from tests.protection_desk import Desk
 
@@ -36,11 +37,12 @@ def _queue(desk: Desk) -> dict[str, Any]:
 
 def test_h8_a_case_with_a_child_is_at_least_u2_and_says_why(desk: Desk) -> None:
     _train(desk, desk.worker)
-    opened = desk.opened(categories=["deployment_delay"], members=[CHILD])
+    opened = desk.opened(categories=["deployment_delay"], summary=None, members=[CHILD])
     assert opened["urgency"] == "U2"
     assert {"rule": "child.affected", "category": None, "text": None} in opened["urgency_reasons"]
     assert opened["owner_id"] == str(desk.worker.id)
-    grown_up = desk.opened(categories=["deployment_delay"], members=[{"birth_date": "1990-03-04"}])
+    born = [{"birth_date": "1990-03-04"}]
+    grown_up = desk.opened(categories=["deployment_delay"], summary=None, members=born)
     assert grown_up["urgency"] == "U4"
 
 
@@ -160,6 +162,22 @@ def test_h8_supervisors_say_who_is_trained_in_their_own_organisation(desk: Desk,
     assert case_id not in desk.codes(desk.worker)
     assert _queue(desk)["id"] == case_id
     assert spean.run("worker", "train", "nobody").status == 1
+
+
+def test_h8_devices_of_the_untrained_never_hold_it(desk: Desk) -> None:
+    trained = desk.here.a_worker(organisation=TONLE)
+    _train(desk, trained)
+    app, theirs = FieldApp(desk.here, desk.worker), FieldApp(desk.here, trained)
+    app.pull()
+    assert app.holds("case") == {str(desk.case_id)}
+    desk.do("members", {"members": [CHILD]})
+    app.pull()
+    theirs.pull()
+    assert (app.holds("case"), app.holds("member")) == (set(), set())
+    assert theirs.holds("case") == {str(desk.case_id)}
+    _train(desk, trained, trained=False)
+    theirs.pull()
+    assert theirs.holds("case") == set()
 
 
 # Guardians -------------------------------------------------------------------------------------------------

@@ -343,7 +343,7 @@ def test_h9_two_fields_are_enough_and_none_is_for_identity_documents(desk: Desk)
     assert opened.status_code == 201
     schemas = desk.here.client.get("/openapi.json").json()["components"]["schemas"]
     fields = {name for schema in schemas.values() for name in schema.get("properties", {})}
-    words = ("passport", "identity", "id_number", "id_card", "national_id", "photo", "image", "document")
+    words = ("passport", "identity", "id_number", "id_card", "national_id", "photo", "image", "id_document")
     assert [name for name in fields if any(word in name for word in words)] == []
     sent = {"categories": ["unpaid_wages"], "members": [{"name": NAME, "passport_number": "N1234567"}]}
     shown = desk.here.ask(desk.worker, "POST", "/v1/cases", sent)

@@ -305,6 +305,31 @@ def test_two_workers_fetch_each_recording_once(town: MessageTown) -> None:
     assert [len(town.kept(case.id)) for case in town.cases] == [1] * 6
 
 
+def test_a_commit_of_which_nobody_knows_whether_it_happened_keeps_the_file(
+    install: Callable[..., Installation],
+) -> None:
+    def passed(point: str) -> None:
+        points.append(point)
+        # The lease is committed, then what was fetched: there the line to the database breaks.
+        if broken and points.count("after_commit") == 2:
+            raise ConnectionError
+
+    points: list[str] = []
+    broken: list[bool] = []
+    with a_message_town(install, passed=passed) as town:
+        owner = town.here.a_worker()
+        there = town.leave()
+        points.clear()
+        broken.append(True)
+        with pytest.raises(ConnectionError):
+            town.work()
+        broken.clear()
+        assert town.row.state == "kept"
+        town.work()
+        assert town.row.state == "finished"
+        assert town.hear(owner, town.row.id).content == there.sound(".mp3").body
+
+
 def test_a_disk_that_takes_nothing_is_tried_again(town: MessageTown) -> None:
     town.leave()
     folder = town.here.application.settings.files_dir / "recordings"

@@ -11,7 +11,7 @@ import pytest
 from tests.command_line import CommandLine
 from tests.makers import Installation
 from tests.message_town import MessageTown, a_message_town
-from tests.peers.twilio import Fault
+from tests.peers import Fault
 
 
 @pytest.fixture(name="town")

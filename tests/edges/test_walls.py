@@ -10,8 +10,9 @@ from app.cases.rules.guards import Guard
 from app.identity.rules import Action, Role, Worker
 from app.usecases.seeing import sight_of
 from tests.edges.test_api_isolation import CASE_DOORS
+from tests.field_app import FieldApp
 from tests.makers import LOTUS, TONLE, Installation
-from tests.protection_desk import SUMMARY, Desk, nobodys, without_instance
+from tests.protection_desk import HIDDEN, SUMMARY, Desk, nobodys, without_instance
 
 FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 MORE_DOORS: list[tuple[str, str, dict[str, Any] | None]] = [
@@ -180,6 +181,47 @@ def test_h15_one_case_and_many_cases_are_kept_by_the_same_rule(desk: Desk, train
             seen = bool(uow.cases.visible([case.id], sight_of(worker)))
             if reach:
                 assert seen is not guard.keeps_out(sight_of(worker)), worker.role
+
+
+def test_h15_devices_drop_the_case_and_its_words_when_a_wall_is_raised(desk: Desk) -> None:
+    app, colleague = FieldApp(desk.here, desk.worker), desk.here.a_worker(organisation=TONLE)
+    desk.do("notes", {"text": "ក"})
+    app.pull()
+    assert app.holds("case") == {str(desk.case_id)}
+    desk.wall(worker_id=str(desk.worker.id))
+    app.pull()
+    assert (app.holds("case"), app.holds("note"), app.holds("member")) == (set(), set(), set())
+    theirs = FieldApp(desk.here, colleague)
+    theirs.pull()
+    assert theirs.holds("case") == {str(desk.case_id)}
+
+
+def test_h15_a_wall_against_a_helper_reaches_their_device(desk: Desk) -> None:
+    app = FieldApp(desk.here, desk.lead)
+    now = desk.here.clock.now()
+    with desk.here.office.work(now) as uow:
+        uow.cases.add_helpers([(desk.case_id, desk.lead.id, "duty_lead")], now)
+    app.pull()
+    assert app.holds("case") == {str(desk.case_id)}
+    wall = desk.wall(worker_id=str(desk.lead.id)).json()
+    app.pull()
+    assert app.holds("case") == set()
+    desk.here.ask(desk.supervisor, "DELETE", f"/v1/cases/{desk.case_id}/walls/{wall['id']}")
+    app.pull()
+    assert app.holds("case") == {str(desk.case_id)}
+
+
+def test_restricted_notes_reach_devices_as_they_reach_the_timeline(desk: Desk) -> None:
+    desk.do("notes", {"text": HIDDEN, "restricted": True})
+    now = desk.here.clock.now()
+    with desk.here.office.work(now) as uow:
+        uow.cases.add_helpers([(desk.case_id, one.id, "helper") for one in (desk.lead, desk.supervisor)], now)
+    words = {}
+    for worker in (desk.worker, desk.lead, desk.supervisor):
+        app = FieldApp(desk.here, worker)
+        app.pull()
+        words[worker.role] = [app.one("note", one)["text"] for one in app.holds("note")]
+    assert words == {Role.CASEWORKER: [HIDDEN], Role.DUTY_LEAD: [None], Role.SUPERVISOR: [HIDDEN]}
 
 
 # H18: legal demands ----------------------------------------------------------------------------------------

@@ -22,12 +22,15 @@ from sqlalchemy import JSON, Boolean, Connection, Integer, LargeBinary, Table, U
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
+import app.attachments.tables
 import app.calls.tables
 import app.cases.tables
 import app.escalation.tables
 import app.intake.tables
 import app.outbox.tables
-import app.store.heartbeats  # noqa: F401 - as those above: importing a module of tables registers them
+import app.store.feed
+import app.store.heartbeats
+import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them
 from app.audit.tables import head as audit_head
 from app.identity.tables import organisations, workers
 from app.store.database import Database

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from app.cli.measure import Labelled, NotLabelled, measure, read_labelled
 from app.cli.triage import triage_app
 from app.intake.rules.lexicon import Lexicon, load_lexicon
+from app.intake.rules.patterns import Index, find, grow, surest
+from app.intake.rules.scanning import scan, view
 from app.intake.rules.triage import decide
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -106,6 +108,43 @@ def test_the_texts_of_a_second_reader_are_understood(
     assert report["emergency"]["recall"] >= recall
     assert report["emergency"]["precision"] >= 0.8
     assert report["false_alarms"]["rate"] <= alarms
+
+
+@pytest.mark.parametrize(
+    ("file", "texts", "f1", "recall", "alarms"),
+    [
+        ("sixth.jsonl", 165, 0.87, 0.9, 0.05),
+        ("seventh.jsonl", 120, 0.86, 0.92, 0.05),
+        ("eighth.jsonl", 124, 0.87, 0.92, 0.07),
+        ("ninth.jsonl", 120, 0.81, 0.88, 0.11),
+        ("tenth.jsonl", 119, 0.93, 0.95, 0.03),
+        ("eleventh.jsonl", 105, 0.93, 0.95, 0.03),
+        ("twelfth.jsonl", 80, 0.92, 0.95, 0.05),
+    ],
+)
+def test_the_traffic_of_a_hotline_is_understood(
+    file: str, texts: int, f1: float, recall: float, alarms: float, lexicon: Lexicon
+) -> None:
+    rows = read_labelled(TEXTS / file)
+    report = measure([Labelled(row, decide(row.text, lexicon)) for row in rows])
+    assert len(rows) == texts
+    assert report["micro"]["f1"] >= f1
+    assert report["emergency"]["recall"] >= recall
+    assert report["emergency"]["precision"] >= 0.8
+    assert report["false_alarms"]["rate"] <= alarms
+
+
+def test_no_pattern_that_holds_is_passed_over(lexicon: Lexicon) -> None:
+    texts = [row.text for name in ("third.jsonl", "tenth.jsonl") for row in read_labelled(TEXTS / name)]
+    for text in texts:
+        seen = view(text, lexicon.tries)
+        index = Index(scan(seen, lexicon.tries))
+        grow(index, lexicon.phrases)
+        tried = [match for rule in lexicon.rules.possible(index.present) if (match := surest(index, rule))]
+        held = [match for rule in lexicon.rules.patterns if (match := surest(index, rule))]
+        assert tried == held
+        phrases = {phrase.id for phrase in lexicon.phrases.patterns if any(find(index, phrase))}
+        assert index.made <= phrases
 
 
 def test_evaluate_prints_every_part_of_the_measure() -> None:

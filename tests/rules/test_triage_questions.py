@@ -62,6 +62,57 @@ def test_danger_that_is_only_asked_about_is_a_question(text: str, lexicon: Lexic
 
 
 @pytest.mark.parametrize(
+    ("text", "urgency"),
+    [
+        ("polis jab neak ot mean pasport, trov pineay ponman", Urgency.U3),
+        ("my friend said boss can keep passport by law, is that right", Urgency.U3),
+        ("គេថានៅទីនោះគេវាយពលករ ពិតទេ", Urgency.U4),
+        ("ពេលត្រូវគេវាយ ត្រូវរាយការណ៍ទៅណា", Urgency.U2),
+        ("ប៉ូលិសចាប់ យើងមានសិទ្ធិអ្វីខ្លះ", Urgency.U3),
+        ("ចូល detention ហើយ family អាច visit ទេ", Urgency.U3),
+        ("can we say no to overtime", Urgency.U4),
+    ],
+)
+def test_a_harm_with_nobody_beside_it_is_only_asked_about_but_looked_at(
+    text: str, urgency: Urgency, lexicon: Lexicon
+) -> None:
+    decision = decide(text, lexicon)
+    assert decision.categories == ("information_request",)
+    assert decision.urgency is urgency
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("គេវាយប្អូនខ្ញុំ ប្ដឹងនៅណា", "physical_abuse"),
+        ("ថៅកែវាយ ជួយបានទេ", "physical_abuse"),
+        ("boss beat, can you help", "physical_abuse"),
+        ("គេចាប់យើង ប្ដឹងនៅណា", "detention"),
+        ("ប៉ូលិសចាប់គាត់ ឃុំនៅណា", "detention"),
+        ("អត់ដឹងគេឃុំនៅប៉ុស្តិ៍ណា", "detention"),
+        ("ថៅកែថាសម្លាប់ ខ្ញុំប្ដឹងនៅណា", "physical_abuse"),
+        ("he cannot breathe, what number ambulance", "injury_medical"),
+        ("មិនចង់រស់ទេ តេទៅលេខណា", "injury_medical"),
+    ],
+)
+def test_a_person_a_call_or_a_doubt_makes_a_question_a_report(
+    text: str, category: str, lexicon: Lexicon
+) -> None:
+    assert category in decide(text, lexicon).categories
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("does the law allow this", True), ("hello sir, how long", True), ("do not let me out", False),
+        ("can you help me", False), ("how to escape", False), ("the police is here", False), ("", False),
+    ],
+)  # fmt: skip
+def test_an_english_question_begins_like_one(text: str, *, is_one: bool) -> None:
+    assert ("question_start" in {kind for kind, _, _ in question_ends(text)}) is is_one
+
+
+@pytest.mark.parametrize(
     ("text", "category", "urgency"),
     [
         ("ថៅកែវាយខ្ញុំរាល់ថ្ងៃ បែបនេះខុសច្បាប់ទេ", "physical_abuse", Urgency.U1),

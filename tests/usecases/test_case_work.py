@@ -12,7 +12,7 @@ from app.identity.rules import Role, Worker
 from app.kernel.refusal import NotAllowed, NotFound, Refusal
 from app.usecases import case_work, keeping
 from app.usecases.case_work import Command
-from app.usecases.keeping import Intake
+from app.usecases.keeping import Affected, Intake
 from app.usecases.seeing import Case, ContactAttempt, Person
 from tests.makers import KHMER_LOCKED_IN, LOTUS, TONLE, Installation
 
@@ -208,7 +208,7 @@ def test_more_members_put_a_case_on_a_faster_ladder(here: Installation) -> None:
     case_id = here.a_case()
     slow = _clocks(here, case_id)[ClockKind.ACCEPT]
     now = here.clock.now()
-    people = [Person(uuid4()) for _ in range(12)]
+    people = [Affected(Person(uuid4())) for _ in range(12)]
     with here.office.work(now) as uow:
         keeping.add_members(uow, worker, case_id, people, now=now)
     assert _clocks(here, case_id)[ClockKind.ACCEPT] < slow

@@ -81,7 +81,7 @@ def test_the_limit_is_each_phones_own(here: Installation) -> None:
 
 
 def test_different_words_count_as_well_but_are_no_duplicate(here: Installation) -> None:
-    keys = ("sms.thanks", "sms.help", "sms.menu", "sms.menu_noted", "sms.not_understood", "sms.unreadable")
+    keys = ("sms.thanks", "sms.help", "sms.menu", "sms.ask_when", "sms.language_menu", "sms.unreadable")
     said = [say_words(here, key) for key in keys]
     assert said == [State.QUEUED] * 5 + [State.HELD]
     assert [row.error_code for row in rows(here) if row.state == State.HELD] == ["hourly_limit"]

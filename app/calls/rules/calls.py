@@ -13,6 +13,7 @@ class Kind(StrEnum):
     """Why there is a call."""
 
     HOTLINE = "hotline"  # somebody called us
+    MISSED = "missed"  # somebody rang a number that we do not answer but call back
     CALLBACK = "callback"  # somebody rang, and we call back
     BRIDGE = "bridge"  # a caseworker calls somebody through us
     DESK = "desk"  # a worker records prompts

@@ -67,9 +67,10 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _FIRST_BYTES: Final = 12
 
-# Whoever fetches has so long for all of it, and nobody else tries meanwhile. 20 MB need 85 kB/s for that.
-FETCH_WITHIN: Final = timedelta(minutes=4)
-LEASE: Final = timedelta(minutes=5)
+# Whoever fetches has so long for all of it, and nobody else tries meanwhile. The longest message has 2 MB
+# at most; and a loop that is busy for a minute counts as dead, which closes our doors.
+FETCH_WITHIN: Final = timedelta(seconds=40)
+LEASE: Final = timedelta(minutes=3)
 # Telephony carriers may be out of order over a week-end: then somebody has to be told.
 LOST_AFTER: Final = timedelta(days=3)
 # A recording whose call we never heard of is a caller's words all the same.

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from app.calls.rules.calls import Call, Ending, Kind
 from app.calls.rules.ivr import Safe, State, Step
@@ -65,6 +65,33 @@ class CallStore:
         asked = select(calls.c.ringing_id, calls.c.answered_by).where(calls.c.ended_at.is_(None))
         found = self._connection.execute(asked.where(calls.c.ringing_id.is_not(None)))
         return frozenset(worker_id for row in found for worker_id in row if worker_id)
+
+    def rings_since(self, contact_point_id: UUID, since: datetime) -> int:
+        """How often this phone rang a number of ours that we do not answer, since then."""
+        asked = select(func.count()).select_from(calls).where(
+            calls.c.contact_point_id == contact_point_id,
+            calls.c.kind == Kind.MISSED,
+            calls.c.began_at > since,
+        )  # fmt: skip
+        return int(self._connection.execute(asked).scalar_one())
+
+    def put_rings_into(self, case_id: UUID, contact_point_id: UUID, since: datetime) -> None:
+        """The rings of this phone since then belong to the case that came of calling back."""
+        self._connection.execute(
+            update(calls)
+            .where(
+                calls.c.contact_point_id == contact_point_id, calls.c.kind == Kind.MISSED,
+                calls.c.began_at >= since, calls.c.case_id.is_(None),
+            )
+            .values(case_id=case_id)
+        )  # fmt: skip
+
+    def bridging(self, worker_id: UUID) -> bool:
+        """Whether a call that this worker asked for is going on."""
+        asked = select(calls.c.id).where(
+            calls.c.worker_id == worker_id, calls.c.kind == Kind.BRIDGE, calls.c.ended_at.is_(None)
+        )
+        return self._connection.execute(asked.limit(1)).first() is not None
 
     def of_ids(self, ids: list[UUID]) -> dict[UUID, Call]:
         """Calls by id."""

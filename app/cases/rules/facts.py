@@ -11,7 +11,7 @@ from app.kernel.clock import utc_text
 from app.kernel.urgency import Urgency
 
 # What people wrote in their own words is sealed; everything else is codes, ids and times.
-_PRIVATE: Final = frozenset({"reason", "note"})
+_PRIVATE: Final = frozenset({"reason", "note", "overwritten", "kept_value", "lost_value"})
 
 
 class Fact:
@@ -114,6 +114,13 @@ class ContactAttempted(Fact):
     attempt_id: UUID
     channel: str
     outcome: str
+    seconds: int | None = None
+    call_id: UUID | None = None
+
+    def details(self) -> dict[str, Any]:
+        """As of every fact; a call and its length only where there was a call of ours."""
+        told = {"seconds", "call_id"} if self.call_id is None else set()
+        return {name: as_json(value) for name, value in self._values() if name not in told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,45 @@ class DetailsChanged(Fact):
 
     kind = "details.changed"
     fields: tuple[str, ...]
+    overwritten: str | None = None  # what stood there before, as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged(Fact):
+    """What is known of an affected person was edited; the names of the fields, the values sealed."""
+
+    kind = "member.changed"
+    member_id: UUID
+    fields: tuple[str, ...]
+    overwritten: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictFound(Fact):
+    """A device sent another value of a field than the one that somebody wrote meanwhile. Both are kept."""
+
+    kind = "conflict.found"
+    conflict_id: UUID
+    doc_kind: str
+    doc_id: UUID
+    field: str
+    hard: bool
+    kept_by: str
+    kept_at: datetime
+    lost_by: UUID
+    lost_at: datetime
+    kept_value: str  # as JSON, as is the other
+    lost_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictSettled(Fact):
+    """A person said which of two values holds."""
+
+    kind = "conflict.settled"
+    conflict_id: UUID
+    field: str
+    choice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +252,16 @@ class AnswerGiven(Fact):
     said: str
     message_id: UUID | None = None
     call_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentAdded(Fact):
+    """A worker added a file, whole and checked."""
+
+    kind = "attachment.added"
+    attachment_id: UUID
+    media_type: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

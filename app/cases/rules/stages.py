@@ -153,6 +153,7 @@ class Case:
     client_informed: str | None = None
     overdue_since: datetime | None = None
     child_since: datetime | None = None  # when it was found that a child is affected
+    conflict: str | None = None  # `hard` while a person has to say which of two values holds
     version: int = 1
 
     @property
@@ -236,6 +237,7 @@ def as_given_back(case: Case) -> Case:
         client_informed=None,
         overdue_since=None,
         child_since=None,
+        conflict=None,
         updated_at=case.opened_at,
         version=1,
     )

@@ -35,6 +35,7 @@ from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
 
 _FINISHED: Final = (Status.CLOSED, Status.MERGED)
@@ -67,10 +68,11 @@ class Load:
 class CaseStore:
     """Cases as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def free_code(self) -> str:
         """A case code that no case has."""
@@ -85,10 +87,15 @@ class CaseStore:
         values = {"id": case.id, "code": case.code, "event_count": 0, **self._values(case)}
         self._connection.execute(insert(cases), values)
         self._keep_categories(case)
+        self._touched.note(Kind.CASE, case.id, case.id)
 
     def get(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
         return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)))
+
+    def many(self, ids: Iterable[UUID]) -> list[Case]:
+        """Cases by id, for whoever has made sure of who may see them."""
+        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)})]
 
     def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the cases that are there for these eyes."""
@@ -116,6 +123,7 @@ class CaseStore:
             select(cases.c.categories).where(cases.c.id == case.id)
         ).scalar_one()
         self._connection.execute(update(cases).where(cases.c.id == case.id).values(**values))
+        self._touched.note(Kind.CASE, case.id, case.id)
         if tuple(before) != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
             self._keep_categories(case)
@@ -132,6 +140,8 @@ class CaseStore:
                 updated_at=now,
             )
         )
+        for case_id in ids:
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def listed(self, wanted: Wanted, sight: Sight | None, limit: int) -> list[Case]:
         """One page of cases, newest first, opened at the same moment in order of id."""
@@ -183,6 +193,7 @@ class CaseStore:
                 self._connection, helpers,
                 {"case_id": case_id, "worker_id": worker_id, "role": role, "added_at": now},
             )  # fmt: skip
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def add_decline(self, case_id: UUID, worker_id: UUID, now: datetime) -> None:
         """The worker declined the case."""
@@ -265,8 +276,8 @@ class CaseStore:
             "opened_at": case.opened_at, "accepted_at": case.accepted_at,
             "first_contact_at": case.first_contact_at, "closed_at": case.closed_at,
             "hold_until": case.hold_until, "outcome": case.outcome, "client_informed": case.client_informed,
-            "overdue_since": case.overdue_since, "child_since": case.child_since,
-            "version": case.version, "updated_at": case.updated_at,
+            "overdue_since": case.overdue_since, "conflict": case.conflict,
+            "child_since": case.child_since, "version": case.version, "updated_at": case.updated_at,
         }  # fmt: skip
 
     def _case(self, row: Row[Any]) -> Case:
@@ -285,7 +296,8 @@ class CaseStore:
             reporter_id=row.reporter_id, summary=summary, opened_at=row.opened_at, updated_at=row.updated_at,
             accepted_at=row.accepted_at, first_contact_at=row.first_contact_at, closed_at=row.closed_at,
             hold_until=row.hold_until, outcome=Outcome(row.outcome) if row.outcome else None,
-            client_informed=row.client_informed, overdue_since=row.overdue_since, child_since=row.child_since,
+            client_informed=row.client_informed, overdue_since=row.overdue_since, conflict=row.conflict,
+            child_since=row.child_since,
             version=row.version,
         )  # fmt: skip
 
@@ -302,13 +314,22 @@ def open_to(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
 
     `Guard.keeps_out` says the same of one case.
     """
-    mine = walls.c.worker_id == sight.worker_id
-    if sight.organisation_id:
-        mine = or_(mine, walls.c.organisation_id == sight.organisation_id)
-    unwalled = cases.c.id.not_in(select(walls.c.case_id).where(walls.c.lifted_at.is_(None), mine))
-    if sight.trained_for_children or sight.coordinates:
-        return unwalled
-    return and_(unwalled, cases.c.child_since.is_(None))
+    sees_children = sight.trained_for_children or sight.coordinates
+    return kept_from_none(sight.worker_id, sight.organisation_id, sees_children=literal(sees_children))
+
+
+def kept_from_none(
+    worker_id: Any,  # noqa: ANN401 - an id, or a column of ids
+    organisation_id: Any,  # noqa: ANN401 - as above, or None
+    *,
+    sees_children: ColumnElement[bool],
+) -> ColumnElement[bool]:
+    """The same of a worker who may be a row of the statement that asks: the one place of the rule."""
+    against = walls.c.worker_id == worker_id
+    if organisation_id is not None:
+        against = or_(against, walls.c.organisation_id == organisation_id)
+    walled = exists().where(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None), against)
+    return and_(~walled, or_(cases.c.child_since.is_(None), sees_children))
 
 
 def _within_reach(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
@@ -352,6 +373,7 @@ _GUARD: Final = (
 )
 _OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
 _OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
+_BY_ID: Final = select(cases).where(cases.c.id.in_(bindparam("ids", expanding=True)))
 # Made once, for every text asks it: a new statement costs SQLAlchemy more than it costs the database.
 _OPEN_WITH_PHONE: Final = (
     select(cases)

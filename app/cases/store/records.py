@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
@@ -14,7 +14,9 @@ from app.cases.store.cases import seen_by
 from app.cases.tables import cases, commands, contact_attempts, corrections, members, notes, persons, tasks
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id
+from app.kernel.money import Money
 from app.kernel.phone import Phone
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
 
 
@@ -39,6 +41,8 @@ class Member:
     person: Person
     status: str = "active"
     outcome: str | None = None
+    flags: frozenset[str] = frozenset()
+    wages_claimed: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ContactAttempt:
-    """One try to reach somebody of a case."""
+    """One try to reach somebody of a case; where we made the call, which it was and how long they talked."""
 
     id: UUID
     case_id: UUID
@@ -64,6 +68,8 @@ class ContactAttempt:
     outcome: str
     note: str | None
     at: datetime
+    seconds: int | None = None
+    call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +100,16 @@ class Correction:
 class RecordStore:
     """What hangs on cases, as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
 
     def add_person(self, person: Person, now: datetime) -> None:
         """Keep a person; one with this id that is there already stays as it is."""
-        insert_new(self._connection, persons, {
-            "id": person.id, "name": self._sealed(person.name, "person", person.id, "name"),
-            "phone": self._sealed(person.phone.e164 if person.phone else None, "person", person.id, "phone"),
-            "phone_index": self._vault.index("phone", person.phone.e164) if person.phone else None,
-            "sex": person.sex, "birth_date": person.birth_date, "language": person.language,
-            "created_at": now,
-        })  # fmt: skip
+        values = {"id": person.id, "created_at": now, **self._of_person(person)}
+        insert_new(self._connection, persons, values)
 
     def strangers(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the people who are there already, but in no case that these eyes may see."""
@@ -127,28 +129,38 @@ class RecordStore:
             self.add_person(member.person, now)
             insert_new(self._connection, members, {
                 "id": member.id, "case_id": member.case_id, "person_id": member.person.id,
-                "status": member.status, "outcome": member.outcome, "created_at": now,
+                "created_at": now, **_of_member(member),
             })  # fmt: skip
+            self._touched.note(Kind.MEMBER, member.id, member.case_id)
 
     def members_of(self, case_ids: Iterable[UUID]) -> dict[UUID, list[Member]]:
         """The members of each case, in the order in which they were added."""
-        asked = (
-            select(
-                members.c.id.label("member_id"),
-                members.c.case_id,
-                members.c.status,
-                members.c.outcome,
-                persons,
-            )
-            .join(persons, persons.c.id == members.c.person_id)
-            .where(members.c.case_id.in_(list(case_ids)))
-            .order_by(members.c.created_at, members.c.id)
-        )
+        asked = _MEMBERS.where(members.c.case_id.in_(list(case_ids)))
         found: dict[UUID, list[Member]] = defaultdict(list)
-        for row in self._connection.execute(asked):
-            person = self._person(row)
-            found[row.case_id].append(Member(row.member_id, row.case_id, person, row.status, row.outcome))
+        for row in self._connection.execute(asked.order_by(members.c.created_at, members.c.id)):
+            found[row.case_id].append(self._member(row))
         return found
+
+    def members(self, ids: Iterable[UUID]) -> dict[UUID, Member]:
+        """Members by id."""
+        found = self._connection.execute(_MEMBERS.where(members.c.id.in_(list(ids))))
+        return {row.member_id: self._member(row) for row in found}
+
+    def change_member(self, member: Member) -> None:
+        """Write down what is now known of a member, and of the person wherever else they are."""
+        person = member.person
+        self._connection.execute(
+            update(members).where(members.c.id == member.id).values(**_of_member(member))
+        )
+        self._connection.execute(
+            update(persons).where(persons.c.id == person.id).values(**self._of_person(person))
+        )
+        elsewhere = select(members.c.id, members.c.case_id).where(members.c.person_id == person.id)
+        for row in self._connection.execute(elsewhere):
+            self._touched.note(Kind.MEMBER, row.id, row.case_id)
+        reported = select(cases.c.id).where(cases.c.reporter_id == person.id)
+        for case_id in self._connection.execute(reported).scalars():
+            self._touched.note(Kind.CASE, case_id, case_id)
 
     def people(self, ids: Iterable[UUID]) -> dict[UUID, Person]:
         """People by id."""
@@ -161,6 +173,7 @@ class RecordStore:
             id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted,
             at=note.at, text=self._vault.seal(note.text, Place("note", note.id, "text")),
         ))  # fmt: skip
+        self._touched.note(Kind.NOTE, note.id, note.case_id)
 
     def notes(self, ids: Iterable[UUID]) -> dict[UUID, Note]:
         """Notes by id."""
@@ -171,9 +184,10 @@ class RecordStore:
         """Keep a contact attempt."""
         self._connection.execute(insert(contact_attempts).values(
             id=attempt.id, case_id=attempt.case_id, author_id=attempt.author_id, channel=attempt.channel,
-            outcome=attempt.outcome, at=attempt.at,
+            outcome=attempt.outcome, at=attempt.at, seconds=attempt.seconds, call_id=attempt.call_id,
             note=self._sealed(attempt.note, "contact_attempt", attempt.id, "note"),
         ))  # fmt: skip
+        self._touched.note(Kind.CONTACT_ATTEMPT, attempt.id, attempt.case_id)
 
     def contact_attempts(self, ids: Iterable[UUID]) -> dict[UUID, ContactAttempt]:
         """Contact attempts by id."""
@@ -184,9 +198,11 @@ class RecordStore:
         self, *, kind: str, case_id: UUID | None, subject_id: UUID | None, due_at: datetime, now: datetime
     ) -> None:
         """A human must do this until then."""
+        task_id = new_id(now)
         self._connection.execute(insert(tasks).values(
-            id=new_id(now), kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now
+            id=task_id, kind=kind, case_id=case_id, subject_id=subject_id, due_at=due_at, created_at=now
         ))  # fmt: skip
+        self._touched.note(Kind.TASK, task_id, case_id)
 
     def add_task_once(self, *, kind: str, subject_id: UUID | None, due_at: datetime, now: datetime) -> None:
         """As add_task, for no case, unless somebody has a task of this kind to do already."""
@@ -210,23 +226,27 @@ class RecordStore:
         found = self._connection.execute(asked.order_by(tasks.c.due_at, tasks.c.id).limit(limit))
         return [_task(row) for row in found]
 
+    def tasks(self, ids: Iterable[UUID]) -> dict[UUID, Task]:
+        """Tasks by id."""
+        found = self._connection.execute(select(tasks).where(tasks.c.id.in_(list(ids))))
+        return {row.id: _task(row) for row in found}
+
     def locked_task(self, task_id: UUID, sight: Sight) -> Task | None:
         """One task that these eyes may see, locked."""
         asked = select(tasks).where(tasks.c.id == task_id, _for_eyes(sight)).with_for_update()
         row = self._connection.execute(asked).one_or_none()
         return _task(row) if row else None
 
-    def finish_task(self, task_id: UUID, *, by: UUID, now: datetime) -> None:
+    def finish_task(self, task: Task, *, by: UUID, now: datetime) -> None:
         """A human did it."""
-        self._connection.execute(update(tasks).where(tasks.c.id == task_id).values(done_at=now, done_by=by))
+        self._connection.execute(update(tasks).where(tasks.c.id == task.id).values(done_at=now, done_by=by))
+        self._touched.note(Kind.TASK, task.id, task.case_id)
 
     def finish_tasks_about(self, subject_id: UUID, *, kind: str, by: UUID, now: datetime) -> None:
         """What the tasks of this kind asked about the subject was done."""
-        self._connection.execute(
-            update(tasks)
-            .where(tasks.c.subject_id == subject_id, tasks.c.kind == kind, tasks.c.done_at.is_(None))
-            .values(done_at=now, done_by=by)
-        )
+        waiting = tasks.c.subject_id == subject_id, tasks.c.kind == kind, tasks.c.done_at.is_(None)
+        for row in self._connection.execute(select(tasks).where(*waiting)).all():
+            self.finish_task(_task(row), by=by, now=now)
 
     def add_correction(self, case_id: UUID, correction: Correction) -> None:
         """Keep what a person decided over the words."""
@@ -264,6 +284,21 @@ class RecordStore:
     def _opened(self, sealed: bytes | None, table: str, row: UUID, field: str) -> str | None:
         return self._vault.open(sealed, Place(table, row, field)) if sealed else None
 
+    def _of_person(self, person: Person) -> dict[str, Any]:
+        return {
+            "name": self._sealed(person.name, "person", person.id, "name"),
+            "phone": self._sealed(person.phone.e164 if person.phone else None, "person", person.id, "phone"),
+            "phone_index": self._vault.index("phone", person.phone.e164) if person.phone else None,
+            "sex": person.sex, "birth_date": person.birth_date, "language": person.language,
+        }  # fmt: skip
+
+    def _member(self, row: Row[Any]) -> Member:
+        wages = Money(row.wages_minor, row.wages_currency) if row.wages_currency else None
+        return Member(
+            row.member_id, row.case_id, self._person(row), row.status, row.outcome,
+            frozenset(row.flags or ()), wages,
+        )  # fmt: skip
+
     def _person(self, row: Row[Any]) -> Person:
         phone = self._opened(row.phone, "person", row.id, "phone")
         return Person(
@@ -277,7 +312,10 @@ class RecordStore:
 
     def _attempt(self, row: Row[Any]) -> ContactAttempt:
         note = self._opened(row.note, "contact_attempt", row.id, "note")
-        return ContactAttempt(row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at)
+        return ContactAttempt(
+            row.id, row.case_id, row.author_id, row.channel, row.outcome, note, row.at, row.seconds,
+            row.call_id,
+        )  # fmt: skip
 
 
 def _for_eyes(sight: Sight) -> ColumnElement[bool]:
@@ -287,3 +325,24 @@ def _for_eyes(sight: Sight) -> ColumnElement[bool]:
 
 def _task(row: Row[Any]) -> Task:
     return Task(row.id, row.kind, row.case_id, row.subject_id, row.due_at, row.created_at, row.done_at)
+
+
+def _of_member(member: Member) -> dict[str, Any]:
+    wages = member.wages_claimed
+    return {
+        "status": member.status, "outcome": member.outcome, "flags": sorted(member.flags) or None,
+        "wages_minor": wages.amount_minor if wages else None,
+        "wages_currency": wages.currency if wages else None,
+    }  # fmt: skip
+
+
+_MEMBERS: Final = select(
+    members.c.id.label("member_id"),
+    members.c.case_id,
+    members.c.status,
+    members.c.outcome,
+    members.c.flags,
+    members.c.wages_minor,
+    members.c.wages_currency,
+    persons,
+).join(persons, persons.c.id == members.c.person_id)

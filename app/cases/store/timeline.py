@@ -13,7 +13,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from app.cases.rules.facts import Fact, MessageMoved
 from app.cases.tables import cases, events
 from app.crypto.vault import Place, Vault
+from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
+
+_Told = tuple[Fact, str, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,16 @@ class TimelineStore:
         """Gather for one transaction."""
         self._connection = connection
         self._vault = vault
-        self._gathered: dict[UUID, list[tuple[Fact, str]]] = defaultdict(list)
+        self._gathered: dict[UUID, list[_Told]] = defaultdict(list)
 
-    def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: str) -> None:
-        """Add these facts to a case's timeline when the transaction commits."""
-        self._gathered[case_id].extend((fact, actor) for fact in facts)
+    def tell(
+        self, case_id: UUID, facts: Iterable[Fact], *, actor: str, claimed_at: datetime | None = None
+    ) -> None:
+        """Add these facts to a case's timeline when the transaction commits.
+
+        `claimed_at` is when a device says that it was done, where it could tell us only later.
+        """
+        self._gathered[case_id].extend((fact, actor, claimed_at) for fact in facts)
 
     def flush(self, now: datetime) -> None:
         """Write what was gathered; the items of one case are numbered without a gap."""
@@ -71,8 +79,9 @@ class TimelineStore:
         asked = select(events).where(events.c.case_id == case_id).order_by(events.c.number)
         return [self._item(row) for row in self._connection.execute(asked)]
 
-    def _row(self, case_id: UUID, number: int, told: tuple[Fact, str], now: datetime) -> dict[str, Any]:
-        fact, actor = told
+    def _row(self, case_id: UUID, number: int, told: _Told, now: datetime) -> dict[str, Any]:
+        fact, actor, claimed_at = told
+        late = {"late_sync": utc_text(claimed_at)} if claimed_at else {}
         event_id = new_id(now)
         kind = f"message.{fact.state}" if isinstance(fact, MessageMoved) else fact.kind
         private = fact.private()
@@ -80,7 +89,7 @@ class TimelineStore:
         place = Place("case_event", event_id, "private")
         return {
             "id": event_id, "case_id": case_id, "number": number, "kind": kind, "at": now, "actor": actor,
-            "details": fact.details(), "private": self._vault.seal(words, place) if words else None,
+            "details": fact.details() | late, "private": self._vault.seal(words, place) if words else None,
         }  # fmt: skip
 
     def _item(self, row: Row[Any]) -> TimelineItem:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from app.channels.twilio.twiml import MEDIA_TYPE, Addresses, Voices, prompts_of,
 from app.intake.rules.incoming import kept_id
 from app.kernel.clock import Clock
 from app.kernel.language import Language
-from app.usecases import answering, prompting, recordings, ringing
+from app.usecases import answering, calling_out, placing, prompting, recordings, ringing
 from app.usecases.answering import Coming
 from app.usecases.unit_of_work import Office, UnitOfWork
 
@@ -64,6 +65,11 @@ class VoiceDoor:
         """`POST /twilio/voice/screened/{call_id}`: what they pressed, if anything."""
         call_id = request.path_params["call_id"]
         return await self._answer(request, lambda uow, came: self._screened(uow, came, call_id))
+
+    async def outgoing(self, request: Request) -> Response:
+        """`POST /twilio/voice/outgoing/{call_id}`: a phone that a call of ours rang was picked up."""
+        call_id = request.path_params["call_id"]
+        return await self._answer(request, lambda uow, came: self._outgoing(uow, came, call_id))
 
     async def goodbye(self, request: Request) -> Response:
         """`POST /twilio/voice/goodbye`: after a message that was left while we were out of order."""
@@ -111,7 +117,9 @@ class VoiceDoor:
         if call is None:
             # The first request of this call was answered while we were out of order.
             return self._begin(uow, came)
-        if status := came.fields.get("DialCallStatus"):
+        if call.kind is Kind.BRIDGE:
+            call, document = self._bridged(uow, call, at, came)
+        elif status := came.fields.get("DialCallStatus"):
             call, document = answering.rung(uow, call, at, talked=status in _PICKED_UP, now=now)
         else:
             if left := left_in(came.fields):
@@ -126,6 +134,24 @@ class VoiceDoor:
             call, _ = answering.begin(uow, coming, now=now)
             recordings.left(uow, call, left, now=now)
         return self._hang_up()
+
+    def _outgoing(self, uow: UnitOfWork, came: Verified, call_id: UUID) -> str:
+        coming, machine = coming_of(came), came.fields.get("AnsweredBy", "").startswith(("machine", "fax"))
+        call = placing.picked_up(
+            uow, call_id, account=coming.account, carrier_id=coming.carrier_id, machine=machine,
+            now=self.clock.now(),
+        )  # fmt: skip
+        if call is None:
+            return self._hang_up()
+        bridge = call.kind is Kind.BRIDGE
+        return self.twiml(uow, call, calling_out.document(call) if bridge else answering.document(uow, call))
+
+    def _bridged(self, uow: UnitOfWork, call: Call, at: int, came: Verified) -> tuple[Call, Document]:
+        now, status = self.clock.now(), came.fields.get("DialCallStatus")
+        if status is None:
+            return calling_out.pressed(uow, call, at, _heard(came).keys, now=now)
+        seconds = timedelta(seconds=seconds_of(came.fields.get("DialCallDuration")))
+        return calling_out.rang(uow, call, at, talked=seconds if status in _PICKED_UP else None, now=now)
 
     def _screen(self, uow: UnitOfWork, call_id: UUID) -> str:
         call = ringing.call_rung(uow, call_id)

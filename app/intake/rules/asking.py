@@ -1,10 +1,19 @@
-"""Khmer questions that only the end of a text shows: the particle of doubt, or a bare "not"."""
+"""Questions that only the end of a text shows (the particle of doubt, a bare "not"), or its first word."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-_CALLED: Final = "(?: *(?:បង|ពូ|មីង|អូន|លោក|ចា|ហ|bong|pu|ming|oun))*[ ?.!]*$"
+_CALLED: Final = (
+    "(?: *(?:បង|ពូ|មីង|អូន|លោក|គ្រូ|អ្នក|ចា|ចាស|បាទ|ហ|ហ្នឹង|ណ|ស្រី|ប្រុស|ៗ"
+    "|bong|pu|ming|oun|lok|kru|neak|srey|bros|jas|bat|ha|nas))*[ ?.!]*$"
+)
+# English questions begin with their verb or question word: "does the law …", "how long …"; not "do not …".
+_OPENING: Final = re.compile(
+    r"^ *(?:(?:hello|hi|hey|dear|please|pls|sir|madam|team|sister|brother|bong|ok|and|but|so)[ ,.!]+)*"
+    r"((?:is|are|does|do|did|can|could|will|would|should|may|must|has|have|what|when|where|which|who|why|how)"
+    r"(?! +(?:not|you|to escape|to get out|to run))(?= ))"
+)
 # "… or not", unless it is "still not", "and not", "will not give".
 _NOT: Final = re.compile(rf"(?<![ែៅ])(?<![ែៅ] )(?<! ក)(?<=[\u1780-\u17d3 ])(អត់){_CALLED}")
 _TE: Final = re.compile(rf"(ទេ){_CALLED}")
@@ -20,11 +29,13 @@ _DENIED: Final = re.compile(
 
 
 def question_ends(loose: str) -> Iterator[tuple[str, int, int]]:
-    """How and where the loose key ends like a yes-or-no question.
+    """How and where the loose key begins or ends like a question.
 
     `question_end` where no denial stands anywhere near, `clause_question` where none stands in the last
     clause: the latter may still be the end of a long denial.
     """
+    if opening := _OPENING.search(loose):
+        yield "question_start", *opening.span(1)
     tail = max(0, len(loose) - _TAIL)
     for pattern in (_NOT, _LATIN_NOT):
         if found := pattern.search(loose, tail):

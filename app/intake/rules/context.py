@@ -33,6 +33,23 @@ _PAUSE: Final = re.compile(r"[ .,;!?]")  # Khmer parts clauses, not words, by bl
 _KHMER: Final = "\u1780"
 _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 
+# What makes a text a question wherever it stands, and what makes it a story all the same.
+_INQUIRY: Final = frozenset({"inquiry"})
+_TELLS: Final = _IN_TIME | {"sos", "hunger", "how_long", "suicide"}
+_OWN_TOLD: Final = frozenset({"own_told"})
+_ASKERS: Final = frozenset({"asker"})
+_BESIDE_THE_POINT: Final = frozenset({"hearsay", "inquiry_word", "help_q"})
+_CALLS: Final = frozenset({"help", "urgent"})
+_FAMILY: Final = frozenset({"kin"})
+_DONE: Final = frozenset({"already"})
+_MODAL: Final = frozenset({"can_modal"})
+# "We" is anybody in a question; what was done to "us" is told by `own_told`.
+_CONCERNED: Final = frozenset({"i", "kin", "that_person"})
+_ASKS_WITHIN: Final = 3  # characters between `which` and `help`
+_BEFORE: Final = 10  # characters before and after a match within which a person is concerned by it
+_AFTER: Final = 6
+_CLAUSE_ENDS: Final = ("", " ", ",", ".", "!", "?")
+
 Span = tuple[int, int]
 
 
@@ -60,6 +77,61 @@ def standing(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
         and not any(start <= match.start and match.end <= end for start, end in over)
         and not (ended is not None and match.end <= ended)
     ]
+
+
+def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
+    """The matches that a text without a person only wonders about: `police catch those without papers, how
+    much is the fine`. Khmer needs neither subject nor "if" for that.
+
+    Nothing is only wondered about where the text tells a time or calls for help, or where the sender, the
+    family or a certain person stands beside what happened.
+    """
+    if not index.has(_INQUIRY) or index.has(_TELLS):
+        return []
+    askers = _askers(index, loose)
+    heard = askers + [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
+    if _calls_or_tells(index, askers, heard):
+        return []
+    may = max((hit.start for hit in _hits(index, _MODAL)), default=-1)
+    # "Locked up already" at the end of a clause; before "…, may the family visit" it only means "and then".
+    done = [
+        hit for hit in _hits(index, _DONE) if may < hit.end and loose[hit.end : hit.end + 1] in _CLAUSE_ENDS
+    ]
+    people = [hit for hit in _hits(index, _CONCERNED) if not _within(hit, heard)]
+    return [
+        match
+        for match in matches
+        if not any(match.start - _BEFORE <= hit.end and hit.start <= match.end + _AFTER for hit in people)
+        and not any(0 <= hit.start - match.end <= _AFTER for hit in done)
+    ]
+
+
+def _askers(index: Index, loose: str) -> list[Span]:
+    """Where somebody asks or complains: "when police catch, *we have* which rights".
+
+    A Khmer person with a blank behind ends the clause before: "they caught us, where to complain".
+    """
+    return [
+        (hit.start, hit.end)
+        for hit in _hits(index, _ASKERS)
+        if loose[hit.start] < _KHMER or " " not in loose[hit.start : hit.end]
+    ]
+
+
+def _calls_or_tells(index: Index, askers: list[Span], heard: list[Span]) -> bool:
+    """Whether a text with a question in it calls for help, fears for a life or tells what was done to us."""
+    if index.has(_DEADLY) and (index.has(_SENDER) or index.has(_CALLS)):
+        return True
+    if any(not any(start < told.end <= end for start, end in askers) for told in _hits(index, _OWN_TOLD)):
+        return True
+    # "Which office helps" asks; "can you help" calls.
+    asks = [hit.end for hit in _hits(index, _INQUIRY)]
+    calls = [hit for hit in _hits(index, _CALLS) if not _within(hit, heard)]
+    return any(not any(0 <= hit.start - end <= _ASKS_WITHIN for end in asks) for hit in calls)
+
+
+def _within(hit: Hit, spans: Iterable[Span]) -> bool:
+    return any(start <= hit.start and hit.end <= end for start, end in spans)
 
 
 def _asked(index: Index, loose: str) -> list[Span]:

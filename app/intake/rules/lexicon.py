@@ -1,9 +1,11 @@
 """The lexicon: terms, phrases and rules that an NGO keeps in `config/lexicon`, read and checked once."""
 
 import gc
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +20,8 @@ _PATTERN_FIELDS: Final = frozenset({"id", "words", "order", "gap", "without", "w
 _FILE_FIELDS: Final = frozenset({"category", "reviewed_by_native_speaker", "groups", "phrases", "rules"})
 _PLACE_FIELDS: Final = frozenset({"country", "words"})
 _DEFAULT_GAP: Final = 14
-# Found by the program, not by a term: a number in digits, the mark of a question, a text that ends like one.
-BUILT_IN: Final = frozenset({"digits", "question_mark", "question_end", "clause_question"})
+# Found by the program, not by a term: a number in digits, the mark of a question, how one begins or ends.
+BUILT_IN: Final = frozenset({"digits", "question_mark", "question_start", "question_end", "clause_question"})
 # Values stay text: what a value must be is checked here, where the error can name file, line and field.
 _LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -64,19 +66,54 @@ class Pattern:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Patterns in order, each under the groups of one of its places: without them it cannot hold.
+
+    The place taken is the one whose groups the fewest patterns name, so that most patterns are never
+    tried on a text.
+    """
+
+    patterns: tuple[Pattern, ...]
+    by_group: Mapping[str, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, patterns: Iterable[Pattern]) -> "Plan":
+        """The plan for patterns in this order."""
+        kept = tuple(patterns)
+        named = Counter(group for pattern in kept for place in pattern.words for group in place)
+        by_group: dict[str, list[int]] = {}
+        for at, pattern in enumerate(kept):
+            for group in min(pattern.words, key=lambda place: sum(named[group] for group in place)):
+                by_group.setdefault(group, []).append(at)
+        return cls(kept, {group: tuple(places) for group, places in by_group.items()})
+
+    def mark(self, due: bytearray, groups: Iterable[str]) -> None:
+        """Set the places in `due` of the patterns that these groups may satisfy."""
+        for group in groups:
+            for at in self.by_group.get(group, ()):
+                due[at] = 1
+
+    def possible(self, groups: Iterable[str]) -> Iterator[Pattern]:
+        """The patterns that may hold in a text with these groups, in order."""
+        due = bytearray(len(self.patterns))
+        self.mark(due, groups)
+        return compress(self.patterns, due)
+
+
+@dataclass(frozen=True)
 class Lexicon:
     """Everything that `decide` needs to know of words. Two loads of one folder behave alike."""
 
     terms: tuple[Term, ...]
-    phrases: tuple[Pattern, ...]
-    rules: tuple[Pattern, ...]
+    phrases: Plan
+    rules: Plan
     places: Mapping[str, str]
     tries: Tries
 
     @property
     def categories(self) -> frozenset[str]:
         """The categories that some rule can lead to."""
-        return frozenset(rule.category for rule in self.rules if rule.category)
+        return frozenset(rule.category for rule in self.rules.patterns if rule.category)
 
 
 @contextmanager
@@ -121,8 +158,8 @@ def _load(folder: Path) -> Lexicon:
     live = [term for term in terms if term.weight > 0]
     return Lexicon(
         terms=tuple(live),
-        phrases=tuple(_in_order(phrases)),
-        rules=tuple(rules),
+        phrases=Plan.of(_in_order(phrases)),
+        rules=Plan.of(rules),
         places=countries,
         tries=build_tries((t.script, t.text, t.group, t.weight) for t in live),
     )

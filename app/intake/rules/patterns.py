@@ -6,7 +6,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from app.intake.rules.lexicon import Pattern
+from app.intake.rules.lexicon import Pattern, Plan
 from app.intake.rules.scanning import Hit
 
 _START: Final = attrgetter("start")
@@ -91,9 +91,13 @@ class Index:
         return not groups.isdisjoint(self.present)
 
 
-def grow(index: Index, phrases: Iterable[Pattern]) -> None:
+def grow(index: Index, phrases: Plan) -> None:
     """Add to the index every phrase that its words make, in the order of the phrases."""
-    for phrase in phrases:
+    due = bytearray(len(phrases.patterns))
+    phrases.mark(due, index.present)
+    for at, phrase in enumerate(phrases.patterns):
+        if not due[at]:
+            continue
         held = (match for match in find(index, phrase) if not is_denied(match, index))
         made = [Hit(phrase.id, m.start, m.end, m.weight) for m in islice(held, _MOST_MADE)]
         for hit in made:
@@ -101,17 +105,22 @@ def grow(index: Index, phrases: Iterable[Pattern]) -> None:
         if made:
             index.made.add(phrase.id)
             index.forget(phrase.id)
+            phrases.mark(due, (phrase.id,))
 
 
 def is_denied(match: Match, index: Index) -> bool:
     """Whether the text says that this did not happen: `my boss never hits`."""
     denials = index.denials()
-    return any(
-        end in denials and not all(_holds(match, denial) for denial in denials[end])
-        for part in match.parts
-        if part.group not in _THINGS and part.group not in index.made
-        for end in range(part.start - _DENIED_WITHIN, part.start + 1)
-    )
+    if not denials:
+        return False
+    # Plain loops: this is asked some hundred times for one text.
+    for part in match.parts:
+        if part.group in _THINGS or part.group in index.made:
+            continue
+        for end in range(part.start - _DENIED_WITHIN, part.start + 1):
+            if end in denials and not all(_holds(match, denial) for denial in denials[end]):
+                return True
+    return False
 
 
 def _holds(match: Match, denial: Hit) -> bool:
@@ -139,17 +148,46 @@ def find(index: Index, pattern: Pattern) -> Iterator[Match]:
     if pattern.without and index.has(pattern.without):
         return
     places = [index.any_of(groups) for groups in pattern.words]
-    look = _chain if pattern.ordered else _nearby
-    for first in places[0][0][:_MOST_PER_GROUP]:
-        parts = look(first, places, pattern.gap)
+    firsts = places[0][0][:_MOST_PER_GROUP]
+    if len(places) == 1:
+        parted: Iterable[list[Hit] | None] = ([first] for first in firsts)
+    elif pattern.ordered:
+        parted = (
+            _chain(first, places, pattern.gap) for first in _followed(firsts, places[1][1], pattern.gap)
+        )
+    else:
+        parted = (_nearby(first, places, pattern.gap) for first in _beside(firsts, places[1][1], pattern.gap))
+    for parts in parted:
         if parts:
-            yield Match(
-                pattern,
-                min(hit.start for hit in parts),
-                max(hit.end for hit in parts),
-                pattern.weight * min(hit.weight for hit in parts),
-                tuple(parts),
-            )
+            yield _joined(pattern, parts)
+
+
+def _followed(firsts: Iterable[Hit], starts: list[int], gap: int) -> Iterator[Hit]:
+    """Those after which the second place has a hit within the gap: most are done with here."""
+    size = len(starts)
+    for first in firsts:
+        _, start, end, _ = first
+        at = bisect_left(starts, max(start + 1, end - _SLACK))
+        if at < size and starts[at] - end <= gap:
+            yield first
+
+
+def _beside(firsts: Iterable[Hit], starts: list[int], within: int) -> Iterator[Hit]:
+    """Those around which the second place has a hit near enough."""
+    size = len(starts)
+    for first in firsts:
+        _, start, end, _ = first
+        at = bisect_left(starts, end - within)
+        if at < size and starts[at] <= start + within:
+            yield first
+
+
+def _joined(pattern: Pattern, parts: list[Hit]) -> Match:
+    if len(parts) == 1:
+        hit = parts[0]
+        return Match(pattern, hit.start, hit.end, pattern.weight * hit.weight, (hit,))
+    _, starts, ends, weights = zip(*parts, strict=True)
+    return Match(pattern, min(starts), max(ends), pattern.weight * min(weights), tuple(parts))
 
 
 _Places = list[tuple[list[Hit], list[int]]]

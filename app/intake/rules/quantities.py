@@ -72,6 +72,12 @@ _I_AM: Final = re.compile(
     r"([0-9]{1,2}) *(?:years?|yrs?)(?! ago)"
     r"|(?<![a-z])(?:i am|im|she is|he is|she|he|only) ([0-9]{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
 )
+# "Grandchild 12 years": fewer than six may be how long it has gone on.
+_YOUNG: Final = re.compile(
+    rf"(?:{_any('កូន កូនស្រី កូនប្រុស ចៅ ចៅស្រី ចៅប្រុស ក្មួយ ក្មួយស្រី ក្មួយប្រុស ប្អូនស្រី ប្អូនប្រុស ក្មេង ក្មេងស្រី')}"
+    r"|(?<![a-z])(?:kon|jao|chao|kmouy|kmuoy|oun|kmeng)(?: srey| proh| bros)?) ?([6-9]|1[0-7]) ?"
+    rf"(?:{_any('ឆ្នាំ chnam chhnam')}){_WHOLE_WORD}(?! ?(?:{_any('ហើយ hery hz')}))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +129,6 @@ def minor(loose: str) -> Amount | None:
         number = _AFTER.match(loose, word.end())
         if number:
             ages.append(Amount(_value(number[1]), word.start(), number.end()))
+    ages += [Amount(int(said[1]), said.start(), said.end()) for said in _YOUNG.finditer(loose)]
     ages += [Amount(int(said[1] or said[2]), said.start(), said.end()) for said in _I_AM.finditer(loose)]
     return next((age for age in ages if 0 < age.value < ADULT), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.intake.rules import quantities
-from app.intake.rules.context import asks_in_general, standing
+from app.intake.rules.context import asks_in_general, standing, wondered
 from app.intake.rules.lexicon import Lexicon
 from app.intake.rules.patterns import Index, Match, grow, surest
 from app.intake.rules.places import destination
@@ -18,6 +18,7 @@ INFORMATION: Final = "information_request"
 NOT_RELEVANT: Final = "not_relevant"
 _CALM: Final = frozenset({INFORMATION, NOT_RELEVANT})
 _ENOUGH: Final = 0.75
+_SURE_ENOUGH: Final = 0.55
 _MANY_MONTHS: Final = 5
 _MOST_REASONS: Final = 16
 _USUAL: Final = {
@@ -70,12 +71,13 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     hits = scan(seen, lexicon.tries)
     index = Index(hits)
     grow(index, lexicon.phrases)
-    matches = [match for rule in lexicon.rules if (match := surest(index, rule))]
-    categories, reasons = _categories(_reporting(matches, index, seen.loose), index)
+    matches = [match for rule in lexicon.rules.possible(index.present) if (match := surest(index, rule))]
+    reporting, idle = _reporting(matches, index, seen.loose)
+    categories, reasons = _categories(reporting, index, wonders=bool(idle))
     counts = _amounts(seen, index, categories)
-    urgency, why = _urgency(matches, categories, counts.raised)
+    urgency, why = _urgency(matches, categories, counts.raised + _looked_at(idle))
     place = destination(hits, lexicon.places)
-    told = [_reason(seen, match) for match in [*reasons, *why]] + [*counts.reasons]
+    told = [_reason(seen, match) for match in [*reasons, *why][:_MOST_REASONS]] + [*counts.reasons]
     if not told:
         told = [Reason(UNRECOGNISED, None, 0, 0, "")]
     return Decision(
@@ -90,14 +92,27 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     )
 
 
-def _reporting(matches: list[Match], index: Index, loose: str) -> list[Match]:
-    """The matches without those of harm that are only asked about or already over."""
+def _reporting(matches: list[Match], index: Index, loose: str) -> tuple[list[Match], list[Match]]:
+    """The matches without those of harm that are only asked about or already over; and those that are
+    only wondered about.
+    """
     calm = [match for match in matches if match.rule.category in _CALM]
     harm = [match for match in matches if match.rule.category not in _CALM and match.rule.category]
-    return calm + standing(harm, index, loose)
+    told = standing(harm, index, loose)
+    idle = wondered(told, index, loose)
+    left_out = set(map(id, idle))
+    return calm + [match for match in told if id(match) not in left_out], idle
 
 
-def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], list[Match]]:
+def _looked_at(idle: list[Match]) -> tuple[Urgency, ...]:
+    """How soon a human looks at a question that names a harm without saying whose: it may be a report."""
+    if not idle:
+        return ()
+    levels = {match.rule.urgency or _USUAL.get(match.rule.category or "", Urgency.U3) for match in idle}
+    return (Urgency.U2 if Urgency.U1 in levels else Urgency.U3,)
+
+
+def _categories(matches: list[Match], index: Index, *, wonders: bool) -> tuple[tuple[str, ...], list[Match]]:
     """The categories with enough evidence, and the matches that speak for them."""
     scores: dict[str, float] = {}
     for match in matches:
@@ -105,6 +120,8 @@ def _categories(matches: list[Match], index: Index) -> tuple[tuple[str, ...], li
             scores[match.rule.category] = scores.get(match.rule.category, 0.0) + match.weight
     sure = {category for category, score in scores.items() if score >= _ENOUGH}
     harms = sure - _CALM
+    if wonders:
+        sure.add(INFORMATION)
     if (
         harms
         and INFORMATION in sure
@@ -134,12 +151,12 @@ def _amounts(seen: View, index: Index, categories: tuple[str, ...]) -> _Amounts:
         reasons.append(_amount_reason(seen, group, "people.counted"))
     elif index.has(frozenset({"we"})):
         members = 2
-    child = quantities.minor(seen.loose)
-    if child and not _DANGER_TO_A_CHILD.isdisjoint(categories):
+    child = None if _DANGER_TO_A_CHILD.isdisjoint(categories) else quantities.minor(seen.loose)
+    if child:
         raised.append(Urgency.U1)
         reasons.append(_amount_reason(seen, child, "urgency.child_in_danger"))
-    unpaid = quantities.months(seen.loose)
-    if unpaid and unpaid.value >= _MANY_MONTHS and "unpaid_wages" in categories:
+    unpaid = quantities.months(seen.loose) if "unpaid_wages" in categories else None
+    if unpaid and unpaid.value >= _MANY_MONTHS:
         raised.append(Urgency.U2)
         reasons.append(_amount_reason(seen, unpaid, "unpaid_wages.many_months"))
     return _Amounts(members, tuple(raised), tuple(reasons))
@@ -156,7 +173,12 @@ def _urgency(
         signals = [match for match in signals if match.rule.id in _CALLS_FOR_RESCUE]
     levels = [match.rule.urgency for match in signals if match.rule.urgency] + list(raised)
     for category in categories:
-        own = [m.rule.urgency for m in matches if m.rule.category == category and m.rule.urgency]
+        # A word that is only half sure adds to the category, but by itself it wakes nobody.
+        own = [
+            match.rule.urgency
+            for match in matches
+            if match.rule.category == category and match.rule.urgency and match.weight >= _SURE_ENOUGH
+        ]
         levels.append(most_urgent(own) if own else _USUAL.get(category, Urgency.U3))
     if not levels:
         levels.append(Urgency.U4 if settled else Urgency.U2)

@@ -12,6 +12,7 @@ Trie = dict[str, Any]
 Entry = tuple[str, float]
 
 END: Final = ""
+HEAD: Final = 3  # characters that show where no Khmer or Thai term can begin
 TOKEN: Final = re.compile(r"[a-z][a-z']*|[0-9]+|\$")
 FUZZY_FROM: Final = 6  # letters; below this one wrong letter makes another word too often
 FUZZY_UP_TO: Final = 24  # letters; no word of the lexicon is longer, and trying all of them costs time
@@ -29,9 +30,13 @@ BANTOC: Final = re.compile("(?<=\u17b6[\u1780-\u17a2])(?<!\u1794\u17b6\u178f)\u1
 
 @dataclass(frozen=True)
 class Tries:
-    """Letters for Khmer and Thai, sounds for romanised Khmer, words for English and Malay."""
+    """Letters for Khmer and Thai, sounds for romanised Khmer, words for English and Malay.
+
+    `heads` holds the first three characters of every Khmer and Thai term, all of a shorter one.
+    """
 
     letters: Trie
+    heads: frozenset[str]
     sounds: Trie
     words: Trie
     romanised_words: frozenset[str]
@@ -67,6 +72,7 @@ def joined_sounds(words: Iterable[str]) -> str:
 def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
     """Compile (script, text, group, weight) rows."""
     letters: Trie = {}
+    heads: set[str] = set()
     heard_as: Trie = {}
     words: Trie = {}
     romanised: set[str] = set()
@@ -76,7 +82,9 @@ def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
         key = fold(text)
         entry = (group, weight)
         if script in {"khmer", "thai"}:
-            _insert(letters, loosen(key), entry)
+            loose = loosen(key)
+            _insert(letters, loose, entry)
+            heads.add(loose[:HEAD])
         elif script == "latin":
             heard = sounds(TOKEN.findall(key))
             _insert(heard_as, joined_sounds(heard), entry)
@@ -88,7 +96,7 @@ def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
     _compress(letters)
     _compress(heard_as)
     return Tries(
-        letters=letters, sounds=heard_as, words=words,
+        letters=letters, heads=frozenset(heads), sounds=heard_as, words=words,
         romanised_words=frozenset(romanised), english_words=frozenset(english), malay_words=frozenset(malay),
         near_sounds=_neighbours(romanised), near_words=_neighbours(english),
     )  # fmt: skip
@@ -130,23 +138,22 @@ def ends(text: str, start: int, trie: Trie, *, blanks: bool) -> list[tuple[int, 
     at = start
     while at < size:
         step = text[at]
-        if step == " " and blanks and at > start and step not in node and at + 1 < size:
-            at += 1
-            step = text[at]
-        node = node.get(step)
         at += 1
-        if node is None:
-            break
+        below = node.get(step)
+        if below is None:
+            # One blank is passed over, where no term has it.
+            if step != " " or not blanks or at == start + 1 or at == size:
+                break
+            below = node.get(text[at])
+            at += 1
+            if below is None:
+                break
+        node = below
         if type(node) is tuple:
             rest, entries = node
-            end = (
-                at + len(rest)
-                if text.startswith(rest, at)
-                else _over_blanks(text, at, rest)
-                if blanks
-                else -1
-            )
-            if end >= 0:
+            if text.startswith(rest, at):
+                found.append((at + len(rest), entries))
+            elif blanks and (end := _over_blanks(text, at, rest)) >= 0:
                 found.append((end, entries))
             break
         if END in node:

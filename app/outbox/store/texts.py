@@ -26,6 +26,7 @@ from app.outbox.rules import (
 )
 from app.outbox.store.safety import SafetyStore
 from app.outbox.tables import outbox, phone_rules
+from app.store.feed import Kind, Touched
 from app.store.rows import insert_or_change
 
 _ALIKE_WITHIN: Final = timedelta(days=1)
@@ -80,10 +81,11 @@ class Kept:
 class OutboxStore:
     """The outbox as seen from one transaction."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        """Work inside this transaction."""
+    def __init__(self, connection: Connection, vault: Vault, touched: Touched) -> None:
+        """Work inside this transaction, and note what changes on devices."""
         self._connection = connection
         self._vault = vault
+        self._touched = touched
         self.safety = SafetyStore(connection, vault)
 
     def phone_index(self, phone: Phone) -> bytes:
@@ -104,6 +106,8 @@ class OutboxStore:
             "wrote_at": text.wrote_at,
             "error_code": text.held_because, "history": [_step(state, now, text.held_because)],
         })  # fmt: skip
+        if text.case_id and text.purpose not in STAFF:
+            self._touched.note(Kind.MESSAGE, text.id, text.case_id)
 
     def automatic_since(self, phone: Phone, since: datetime) -> int:
         """How many automatic texts went, or will go, to a phone since then."""
@@ -237,6 +241,8 @@ class OutboxStore:
         if state is not kept.state:
             changed["history"] = [*history, _step(state, now, error_code)]
         self._connection.execute(update(outbox).where(outbox.c.id == kept.id).values(**changed))
+        if kept.case_id and kept.purpose not in STAFF:
+            self._touched.note(Kind.MESSAGE, kept.id, kept.case_id)
 
     def known_as(self, kept: Kept, carrier_id: str | None) -> None:
         """The carrier has the text under this id, whatever we thought of it in the meantime."""
@@ -249,6 +255,18 @@ class OutboxStore:
             row.id: (self._body(row), Purpose(row.purpose) in STAFF)
             for row in self._connection.execute(asked)
         }
+
+    def in_cases(self, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """Texts to people in cases, with their words, by id. What waits is queued, whoever holds it."""
+        asked = select(outbox).where(outbox.c.id.in_(list(ids)), outbox.c.case_id.is_not(None))
+        return {
+            row.id: {
+                "case_id": row.case_id, "direction": "out", "text": self._body(row), "at": row.created_at,
+                "carrier": row.carrier, "purpose": row.purpose,
+                "state": (State.QUEUED if row.state in WAITING else State(row.state)).value,
+            }
+            for row in self._connection.execute(asked)
+        }  # fmt: skip
 
     def rule_for(self, phone: Phone) -> PhoneRule:
         """What is known of whether this phone may be written to."""

@@ -1,0 +1,1 @@
+"""What attachments are decided by: how an upload goes, what its bytes are, what of a photo is kept."""

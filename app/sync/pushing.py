@@ -1,0 +1,323 @@
+"""Taking what devices did while they were offline: row by row, each done, held or refused by itself."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from app.audit.rules import Deed
+from app.cases.store.conflicts import Conflict
+from app.identity.rules import Action, Worker
+from app.kernel.clock import utc_text
+from app.kernel.ids import new_id
+from app.kernel.refusal import Refusal
+from app.store.feed import Doc, Kind
+from app.sync import docs, editing
+from app.sync.applying import Doing, ParentUnknown
+from app.sync.docs import Reader
+from app.sync.pulling import Carrier
+from app.sync.reading import read_op
+from app.sync.rules import SCHEMA, KeptForTheOffice, Op, RowUnreadable, late_at, op_id
+from app.sync.store import HeldRow, Issue, Kept, RefusedRow, SyncStore
+from app.sync.versions import shown_as_theirs
+from app.usecases.unit_of_work import Office, UnitOfWork
+
+Result = dict[str, Any]
+ReadRow = Callable[[Any, int], Op]
+CONFLICT: Final = "sync.conflict"
+_LOG = structlog.get_logger("sync")
+_ROWS: Final = Counter("spean_sync_rows_total", "Rows that devices pushed", ["kind", "status"])
+_TRIES: Final = 4
+_TOGETHER: Final = 10  # rows in one transaction: enough to share its cost, few enough to keep no lock long
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One row with what it meant, if that could be read, and what became of it."""
+
+    op: Op | None
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row as it came, from whom, and when that device was seen last."""
+
+    carrier: Carrier
+    said: Any
+    seen: datetime | None
+
+    def kept(self, name: UUID, now: datetime) -> Kept:
+        """The row under its name, as it is written down."""
+        return Kept(name, self.carrier.worker.id, self.carrier.device, self.said, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A row that could be read: what it means, and under which name it is written down."""
+
+    row: _Row
+    op: Op
+    kept: Kept
+
+
+class _Apart(Exception):
+    """Something in these rows needs a transaction of its own."""
+
+
+def push(
+    office: Office, carrier: Carrier, rows: Iterable[Any], *, read: ReadRow = read_op, now: datetime
+) -> list[Taken]:
+    """What became of each row, in their order. No row stops another, and nothing that was said is lost.
+
+    Sending the same again changes nothing. Raises: NotAllowed.
+    """
+    carrier.worker.must_be_allowed(Action.SYNC)
+    with office.look() as uow:
+        device = uow.devices.of(carrier.worker.id, carrier.device)
+    seen = device.seen_at if device else None
+    told = [_read(_Row(carrier, row, seen), read, now) for row in rows]
+    taken: list[Taken] = []
+    for at in range(0, len(told), _TOGETHER):
+        taken += _take(office, told[at : at + _TOGETHER], now=now)
+    _complete(office, carrier, taken)
+    for one in taken:
+        _ROWS.labels(one.op.kind if one.op else "unknown", one.result["status"]).inc()
+    return taken
+
+
+def _read(row: _Row, read: ReadRow, now: datetime) -> _Told | tuple[_Row, RowUnreadable]:
+    try:
+        op = read(row.said, row.carrier.schema)
+    except RowUnreadable as refusal:
+        return row, refusal
+    content = row.said if isinstance(row.said, Mapping) else {}
+    return _Told(row, op, row.kept(op_id(row.carrier.worker.id, op, content), now))
+
+
+def _take(office: Office, some: list[_Told | tuple[_Row, RowUnreadable]], *, now: datetime) -> list[Taken]:
+    """Some rows together where nothing is wrong with any of them, else each by itself."""
+    plain = [told for told in some if isinstance(told, _Told)]
+    results = _together(office, plain, now=now) if 1 < len(plain) == len(some) else None
+    taken = []
+    for place, told in enumerate(some):
+        if not isinstance(told, _Told):
+            taken.append(_unreadable(office, *told, now=now))
+            continue
+        result = results[place] if results else _alone(office, told, now=now)
+        op = told.op
+        if op.kind == Kind.CASE and op.create and result["status"] in {"applied", "duplicate"}:
+            release(office, op.id, now=now)
+        taken.append(Taken(op, {"op": op.op, "kind": op.kind, "id": str(op.id), **result}))
+    return taken
+
+
+def _together(office: Office, some: list[_Told], *, now: datetime) -> list[Result] | None:
+    """The rows in one transaction, which costs less than one for each; None where one of them is not plain.
+
+    Then nothing of it was done, and each is done by itself: no row can spoil another.
+    """
+    try:
+        with office.work(now) as uow:
+            return [_do(uow, told, plain=True, now=now) for told in some]
+    except Exception:  # noqa: BLE001 - whatever it was, it comes again where that row stands alone
+        return None
+
+
+def _do(uow: UnitOfWork, told: _Told, *, plain: bool = False, now: datetime) -> Result:
+    """The op done inside this transaction, or its answer of before. Raises: _Apart, and as `do`."""
+    op = told.op
+    uow.claimed_at = late_at(op.at, told.row.seen, now)
+    doing = Doing(uow, told.row.carrier, op, now, op.id if op.kind == Kind.CASE else None)
+    before = doing.pushed.answered(told.kept.id)
+    if before is not None:
+        return _repeated(before)
+    found = editing.do(doing)
+    if found and plain:
+        raise _Apart  # who wrote the other value is told by the timeline, which is written at the end
+    result = _done(doing, found)
+    doing.pushed.answer(told.kept, result)
+    uow.rulebook.passed("sync.changed")
+    return result
+
+
+def _alone(office: Office, told: _Told, *, now: datetime) -> Result:
+    """The op done, held or refused, in a transaction of its own; the answer of before for a repeat."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _attempt(office, told, now=now)
+        except (OperationalError, IntegrityError):
+            continue  # two writers waited for each other, or did the same at once: one of them tries again
+    return _attempt(office, told, now=now, last=True)
+
+
+def _attempt(office: Office, told: _Told, *, now: datetime, last: bool = False) -> Result:
+    try:
+        with office.work(now) as uow:
+            return _do(uow, told, now=now)
+    except ParentUnknown as orphan:
+        return _hold(office, told.kept, told.op, orphan.parent_id, now=now)
+    except Refusal as refusal:
+        return _refuse(office, told, refusal, now=now)
+    except OperationalError:
+        raise  # The database is not there: the device tries again later.
+    except Exception as fault:  # one row must not brick a device; it is kept, and counted
+        if isinstance(fault, IntegrityError) and not last:
+            raise
+        _LOG.error("sync_row_failed", error=type(fault).__name__, kind=told.op.kind)
+        return _refuse(office, told, KeptForTheOffice(), now=now)
+
+
+def _unreadable(office: Office, row: _Row, refusal: RowUnreadable, *, now: datetime) -> Taken:
+    nameless = Op("", "", UUID(int=0), {}, {})
+    kept = row.kept(op_id(row.carrier.worker.id, nameless, {"row": row.said}), now)
+    return Taken(None, _refuse(office, _Told(row, nameless, kept), refusal, now=now))
+
+
+def release(office: Office, parent_id: UUID, *, now: datetime) -> int:
+    """What waited for this case is done now, each row by itself. Returns how much."""
+    with office.look() as uow:
+        waiting = _store(uow).waiting_for(parent_id)
+    return sum(release_one(office, row, {}, now=now) for row in waiting)
+
+
+def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now: datetime) -> bool:
+    """A held row done as its worker's, with these fields changed; False where it waits on, or no more."""
+    with office.look() as uow:
+        worker = uow.identity.worker(row.kept.worker_id)
+    if worker is None:
+        return False
+    said = {**row.kept.said, "set": {**row.kept.said["set"], **change}}
+    again = _Row(Carrier(worker, row.kept.device_id), said, None)
+    told = _Told(again, read_op(said, SCHEMA), again.kept(row.kept.id, now))
+    try:
+        with office.work(now) as uow:
+            uow.claimed_at = row.kept.at
+            doing = Doing(uow, again.carrier, told.op, now)
+            if not doing.pushed.release(row):
+                return False  # somebody else was faster
+            found = editing.do(doing)
+            doing.pushed.answer_anew(told.kept, _done(doing, found))
+            uow.rulebook.passed("sync.changed")
+            if change:
+                _tell(doing, "sync.filed", {}, [])
+    except ParentUnknown:
+        return False
+    except Refusal as refusal:
+        with office.work(now) as uow:
+            _store(uow).release(row)
+        _refuse(office, told, refusal, again=True, now=now)
+    return True
+
+
+def _done(doing: Doing, found: list[Conflict]) -> Result:
+    """What the device is told, and what its feed says of the document."""
+    lost = [
+        {
+            "field": one.field, "kept": one.kept, "yours": one.lost, "hard": one.hard,
+            "conflict": str(one.id),
+            "kept_by": one.kept_by, "kept_at": utc_text(one.kept_at),
+        }
+        for one in found
+    ]  # fmt: skip
+    if lost:
+        _tell(doing, CONFLICT, {}, lost)
+    doc = Doc(doing.op.kind, doing.op.id, doing.case_id)
+    doing.uow.touched.answer_to(doing.carrier.worker.id, doc, corrected=bool(lost))
+    return {"status": "merged", "conflict": lost} if lost else {"status": "applied"}
+
+
+def _tell(doing: Doing, code: str, words: Mapping[str, Any], lost: list[Result]) -> None:
+    issue = Issue(
+        new_id(doing.now), doing.carrier.worker.id, code, doing.case_id, doing.op.kind, doing.op.id,
+        {"words": dict(words), "conflict": lost}, doing.now,
+    )  # fmt: skip
+    doing.pushed.tell(issue)
+
+
+def _repeated(before: Result) -> Result:
+    held = before["status"] == "held"
+    return {**before, "status": "held" if held else "duplicate", "first": before["status"]}
+
+
+def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime) -> Result:
+    """The row waits for its case."""
+    plain = {
+        "op": op.op or "held", "kind": op.kind, "id": str(op.id), "set": dict(op.set), "was": dict(op.was),
+        "create": op.create, "at": utc_text(op.at) if op.at else None,
+    }  # fmt: skip
+    with office.work(now) as uow:
+        pushed = _store(uow)
+        if before := pushed.answered(kept.id):
+            return _repeated(before)
+        waits = Kept(kept.id, kept.worker_id, kept.device_id, plain, now)
+        pushed.hold(HeldRow(waits, parent_id, SCHEMA))
+        result = {"status": "held", "reason": "parent-unknown"}
+        pushed.answer(kept, result)
+    return result
+
+
+def _refuse(office: Office, told: _Told, refusal: Refusal, *, again: bool = False, now: datetime) -> Result:
+    """The row is kept as it came, its worker is told, and their device is told what stands here."""
+    worker, kept = told.row.carrier.worker, told.kept
+    op = told.op if told.op.kind else None
+    words = dict(refusal.details)
+    result = {"status": "rejected",
+              "problem": {"code": refusal.code, "status": refusal.status, "details": words}}  # fmt: skip
+    with office.work(now) as uow:
+        pushed = _store(uow)
+        before = None if again else pushed.answered(kept.id)
+        if before:
+            return _repeated(before)
+        kind, doc_id = (op.kind, op.id) if op else (None, None)
+        pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
+        pushed.tell(Issue(new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": words}, now))
+        if op:
+            doc = Doc(op.kind, op.id, _case_of(uow, op))
+            uow.touched.answer_to(worker.id, doc, corrected=True)
+        (pushed.answer_anew if again else pushed.answer)(kept, result)
+    return result
+
+
+def _case_of(uow: UnitOfWork, op: Op) -> UUID | None:
+    """The case that the document hangs on, going by what is here."""
+    if op.kind == Kind.CASE:
+        return op.id
+    return uow.feed.case_of(op.kind, op.id)
+
+
+def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) -> list[RefusedRow]:
+    """What devices of a worker's people sent and was refused, the newest first; looking is remembered."""
+    worker.must_be_allowed(Action.READ_INTAKE)
+    with office.work(now) as uow:
+        uow.audit.record(Deed("sync.refused_read", str(worker.id)))
+        return _store(uow).refused_rows(worker.organisation_id, limit=limit)
+
+
+def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> None:
+    """Each result with the document's revision; where the device's own is not what stands here, with it."""
+    known = [(one.op.kind, one.op.id) for one in taken if one.op]
+    with office.snapshot() as uow:
+        held = {
+            (kind, doc_id)
+            for kind, ids in docs.by_kind(known).items()
+            for doc_id in uow.feed.holds(carrier.worker.id, kind, ids)
+        }
+        found = docs.render(Reader(uow, carrier.worker), docs.by_kind(held))
+    for one in taken:
+        if one.op is None:
+            continue
+        doc = found.get((one.op.kind, one.op.id))
+        if doc:
+            one.result["rev"] = doc["rev"]
+        if one.result["status"] != "applied":
+            one.result["doc"] = shown_as_theirs(one.op.kind, doc, carrier.schema) if doc else None
+
+
+def _store(uow: UnitOfWork) -> SyncStore:
+    return SyncStore(uow.connection, uow.vault, uow.touched)
