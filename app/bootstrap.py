@@ -28,8 +28,9 @@ from app.channels.twilio.rest import Account
 from app.channels.twilio.sender import TwilioSender
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
+from app.channels.twilio.voice_reconciler import VoiceReconciler
 from app.configuration import Configuration, load_configuration, own_or_shipped
-from app.crypto.keyring import KeyRing, load_or_make
+from app.crypto.keyring import KeyFile, KeyRing, load_or_make
 from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
@@ -187,6 +188,8 @@ class Application:
             loops.append(Loop("dialler", Dialler(self.office, caller, self.clock).step))
         if reconciler := twilio_reconciler(self.settings, self.office):
             loops.append(Loop("twilio-reconciler", reconciler.step))
+        if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
+            loops.append(Loop("voice-reconciler", voice_reconciler.step))
         make_way = self.inbox.make_way if self.settings.runs_worker_inside else _at_once
         return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
 
@@ -240,7 +243,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     Raises: ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError.
     """
     configuration = load_configuration(settings.config_dir)
-    vault = Vault(_ring(settings))
+    clock = clock or SystemClock()
+    vault = _vault(settings, clock.now())
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
@@ -270,7 +274,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
     if passed:
         rulebook = replace(rulebook, passed=passed)
     office = Office(Database(settings.database_url), vault, rulebook)
-    return Application(settings, configuration, office, clock or SystemClock(), secrets)
+    return Application(settings, configuration, office, clock, secrets)
 
 
 @cache
@@ -302,6 +306,14 @@ def twilio_reconciler(settings: Settings, office: Office) -> Reconciler | None:
     """What looks for texts that Twilio never brought, where an account with a number is configured."""
     account = _twilio_account(settings)
     return Reconciler(office, account, settings.listed("twilio_sms_numbers")) if account else None
+
+
+def twilio_voice_reconciler(settings: Settings, office: Office) -> VoiceReconciler | None:
+    """What looks for calls and recordings that Twilio never told of, where there is a number for calls."""
+    account = _voice_account(settings)
+    listed = (*settings.listed("twilio_voice_numbers"), *settings.listed("missed_call_numbers"))
+    numbers = frozenset(Phone.parse(number).e164 for number in listed)
+    return VoiceReconciler(office, account, numbers) if account else None
 
 
 def _desk_recordings(account: Account) -> TwilioRecordings:
@@ -352,11 +364,14 @@ def gateway_secrets(settings: Settings, configuration: Configuration, vault: Vau
     return found
 
 
-def _ring(settings: Settings) -> KeyRing:
-    """The key ring: made on first use in the demo, never in production."""
+def _vault(settings: Settings, now: datetime) -> Vault:
+    """The vault over the key file, which is made on first use in the demo, never in production."""
+    file = KeyFile(settings.keys_file)
     if settings.environment is Environment.DEMO:
-        return load_or_make(settings.keys_file, made_for=Environment.DEMO)
-    return KeyRing.load(settings.keys_file)
+        ring = load_or_make(settings.keys_file, made_for=Environment.DEMO, now=now)
+    else:
+        ring = KeyRing.load(settings.keys_file)
+    return Vault(ring, file.newer)
 
 
 def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str, str]) -> tuple[Way, ...]:

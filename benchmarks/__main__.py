@@ -27,6 +27,7 @@ _ALL = {
     "reception": "reception",
     "timers": "timers",
     "list": "listing",
+    "sync": "sync",
     "csv": "exporting",
     "fold": "folding",
     "recordings": "recordings",

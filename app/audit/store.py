@@ -105,6 +105,13 @@ class AuditStore:
         found = self._head()
         return (found[0], found[1][:_CODE_BYTES]) if found and found[0] and self._is_end(*found) else None
 
+    def code_of(self, number: int) -> bytes | None:
+        """The code of one entry; what the first is chained to for 0, None where there is no such entry."""
+        if number == 0:
+            return GENESIS
+        found = self._connection.execute(select(entries.c.code).where(entries.c.number == number)).scalar()
+        return bytes(found) if found else None
+
     def end_holds(self) -> bool:
         """Whether the row that says where the chain ends is as it was left. Nothing written yet holds too."""
         found = self._head()

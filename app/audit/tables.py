@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Field, SQLModel
 
-from app.store.columns import json_field, sealed_field, table_of
+from app.store.columns import bytes_field, json_field, table_of
 
 
 class AuditEntryRow(SQLModel, table=True):
@@ -20,8 +20,8 @@ class AuditEntryRow(SQLModel, table=True):
     action: str
     subject: UUID | None = Field(default=None, index=True)
     details: dict[str, Any] = json_field()
-    previous: bytes = sealed_field(nullable=False)
-    code: bytes = sealed_field(nullable=False)
+    previous: bytes = bytes_field()
+    code: bytes = bytes_field()
 
 
 class AuditHeadRow(SQLModel, table=True):
@@ -31,7 +31,7 @@ class AuditHeadRow(SQLModel, table=True):
 
     id: int = Field(primary_key=True)
     number: int
-    code: bytes = sealed_field(nullable=False)
+    code: bytes = bytes_field()
 
 
 entries = table_of(AuditEntryRow)

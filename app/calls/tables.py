@@ -128,7 +128,7 @@ class DialRow(SQLModel, table=True):
 
     call_id: UUID = Field(primary_key=True, foreign_key="call.id")
     kind: str  # callback | bridge
-    phone: bytes = sealed_field(nullable=False)
+    phone: bytes = sealed_field(nullable=False, row="call_id")
     phone_index: bytes
     via: str
     state: str  # wanted | leased | placed | failed | given_up

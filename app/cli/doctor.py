@@ -25,7 +25,7 @@ from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.migrations import is_at_head
 from app.usecases import prompting
-from app.usecases.health import Check, outbox_checks, readiness, recording_checks
+from app.usecases.health import Check, keeping_checks, outbox_checks, readiness, recording_checks
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
@@ -42,10 +42,15 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="for programs
         typer.echo(orjson.dumps({"ok": all(check.ok for check in checks), "checks": found}))
     else:
         for check in checks:
-            verdict = "WRONG" if not check.ok else "warn " if check.warns else "ok   "
-            typer.echo(f"{verdict}  {check.name}: {check.finding}")
+            typer.echo(f"{_verdict(check)}  {check.name}: {check.finding}")
     if not all(check.ok for check in checks):
         raise typer.Exit(REFUSED)
+
+
+def _verdict(check: Check) -> str:
+    if not check.ok:
+        return "WRONG"
+    return "look " if check.warns else "ok   "
 
 
 def set_up_faults(settings: Settings) -> list[str]:
@@ -177,8 +182,10 @@ def _data(application: Application) -> Iterator[Check]:
     touched = "somebody touched its end: run `spean audit verify`"
     yield Check("audit", whole, "ends where it was left" if whole else touched)
     yield Check("caseworkers", on_duty > 0, f"{on_duty} on duty" if on_duty else "nobody is on duty")
-    yield from outbox_checks(application.office, now=application.clock.now())
-    yield from recording_checks(application.office, now=application.clock.now())
+    now = application.clock.now()
+    yield from outbox_checks(application.office, now=now)
+    yield from recording_checks(application.office, now=now)
+    yield from keeping_checks(application.office, KeyRing.load(application.settings.keys_file), now=now)
     yield _prompts(application)
 
 

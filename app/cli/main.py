@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app.bootstrap import Application
-from app.cli import simulate, supervision, upkeep
+from app.cli import backups, simulate, supervision, upkeep
 from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
+from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
 from app.cli.prompts import prompts_app
@@ -38,10 +39,12 @@ app.add_typer(simulate.app, name="simulate")
 app.add_typer(supervision.worker_app, name="worker")
 app.add_typer(supervision.audit_app, name="audit")
 app.command(name="export")(supervision.export)
-app.add_typer(upkeep.keys_app, name="keys")
+app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
 app.add_typer(prompts_app, name="prompts")
 app.command()(upkeep.retain)
+app.command()(backups.backup)
+app.command()(backups.restore)
 triage_app.command()(corrections)
 app.add_typer(triage_app, name="triage")
 app.add_typer(words_app, name="words")

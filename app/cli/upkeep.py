@@ -1,33 +1,12 @@
-"""Commands that keep an installation: migrate the database, make keys, let go of what is old."""
+"""Commands that keep an installation: migrate the database, let go of what is old."""
 
 from typing import Annotated
 
 import orjson
 import typer
 
-from app.cli.opening import opened, read_settings, refuse_strange_keys, stop
-from app.crypto.keyring import KeyRing
+from app.cli.opening import opened, read_settings, refuse_strange_keys
 from app.store.migrations import upgrade
-
-keys_app = typer.Typer(help="The key ring, without which nothing personal can be read.", no_args_is_help=True)
-
-
-@keys_app.callback()
-def keys() -> None:
-    """The key ring, without which nothing personal can be read."""
-
-
-@keys_app.command("create")
-def create() -> None:
-    """Make a new key file at SPEAN_KEYS_FILE. Copy it to a safe place: there is no second way in."""
-    settings = read_settings()
-    try:
-        KeyRing.fresh(made_for=settings.environment).save(settings.keys_file)
-    except FileExistsError:
-        stop(f"{settings.keys_file} exists already and is left as it is")
-    except OSError as problem:
-        stop(f"no key file can be made at {settings.keys_file}: {problem.strerror}")
-    typer.echo(f"made {settings.keys_file}; keep a copy apart from the database's copies")
 
 
 def retain(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:

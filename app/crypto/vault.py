@@ -4,6 +4,9 @@ import base64
 import hashlib
 import hmac
 import os
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -17,6 +20,7 @@ from app.kernel.refusal import Fault
 _FORMAT: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _INDEX_BYTES: Final = 16
+_LOOK_EVERY_SECONDS: Final = 1.0
 
 
 class SealBroken(Fault):
@@ -43,13 +47,39 @@ class Vault:
     format byte, length of the key's name, the name, nonce, ciphertext with its tag.
     """
 
-    def __init__(self, ring: KeyRing) -> None:
-        """Keep the ring's keys ready for use."""
+    def __init__(self, ring: KeyRing, newer: Callable[[], KeyRing | None] = lambda: None) -> None:
+        """Keep the ring's keys ready for use. `newer` gives the ring where another took its place.
+
+        It is asked once a second while values are sealed, and whenever a value comes whose key is not
+        known: another process may seal with a new key at once, whatever this one has seen of it.
+        """
         self._ring = ring
+        self._newer = newer
+        self._looking = threading.Lock()
+        self._look_at = time.monotonic() + _LOOK_EVERY_SECONDS
         self.made_for = ring.made_for
-        self._ciphers = {name: AESGCM(key) for name, key in ring.data.items()}
-        name = ring.current.encode()
-        self._header = _FORMAT + bytes([len(name)]) + name
+        self._ciphers: dict[str, AESGCM] = {}
+        self._take(ring)
+
+    @property
+    def current(self) -> str:
+        """The name of the key that seals new values."""
+        return self._ring.current
+
+    def knows(self, name: str) -> bool:
+        """Whether values that were sealed with the key of this name can be opened."""
+        if name not in self._ciphers:
+            self.look_again()
+        return name in self._ciphers
+
+    def look_again(self) -> None:
+        """Take the newer ring where there is one. Of several threads, all wait for the one that looks."""
+        with self._looking:
+            self._look_at = time.monotonic() + _LOOK_EVERY_SECONDS
+            ring = self._newer()
+            # A ring with another index key is that of another installation: nothing would be found by it.
+            if ring and (ring.index, ring.audit) == (self._ring.index, self._ring.audit):
+                self._take(ring)
 
     def seal(self, plain: str, place: Place) -> bytes:
         """The text, readable only with the key ring and only at this place."""
@@ -61,20 +91,30 @@ class Vault:
 
     def seal_bytes(self, plain: bytes, place: Place) -> bytes:
         """As seal, for bytes."""
+        if time.monotonic() >= self._look_at:
+            self.look_again()
         nonce = os.urandom(_NONCE_BYTES)
-        cipher = self._ciphers[self._ring.current]
-        return self._header + nonce + cipher.encrypt(nonce, plain, place.bound())
+        header, cipher = self._sealing
+        return header + nonce + cipher.encrypt(nonce, plain, place.bound())
+
+    def reseal(self, sealed: bytes, place: Place) -> bytes:
+        """What was sealed at this place with any key, sealed there with the current one.
+
+        Raises: SealBroken.
+        """
+        return self.seal_bytes(self.open_bytes(sealed, place), place)
 
     def open_bytes(self, sealed: bytes, place: Place) -> bytes:
         """As open, for bytes. Raises: SealBroken."""
         try:
-            if sealed[:1] != _FORMAT:
-                raise ValueError
-            start = 2 + sealed[1]
-            cipher = self._ciphers[sealed[2:start].decode()]
+            name = key_of(sealed)
+            start = 2 + len(name)
+            if not self.knows(name):
+                raise KeyError(name)
+            cipher = self._ciphers[name]
             nonce, body = sealed[start : start + _NONCE_BYTES], sealed[start + _NONCE_BYTES :]
             return cipher.decrypt(nonce, body, place.bound())
-        except (IndexError, KeyError, UnicodeDecodeError, ValueError, InvalidTag):
+        except (KeyError, ValueError, InvalidTag):
             raise SealBroken(f"a sealed value in {place.table}.{place.field} does not open") from None
 
     def index(self, purpose: str, value: str) -> bytes:
@@ -93,3 +133,24 @@ class Vault:
         """
         digest = hmac.digest(self._ring.index, b"secret\x00" + purpose.encode(), hashlib.sha256)
         return base64.b32encode(digest).decode().rstrip("=").lower()[:32]
+
+    def _take(self, ring: KeyRing) -> None:
+        """What could be opened before can be opened still, until this process ends."""
+        self._ciphers = {**self._ciphers, **{name: AESGCM(key) for name, key in ring.data.items()}}
+        # Both in one assignment: a thread that seals meanwhile must not mix two keys.
+        self._sealing = header_of(ring.current), self._ciphers[ring.current]
+        self._ring = ring
+
+
+def header_of(name: str) -> bytes:
+    """What every value that was sealed with the key of this name begins with, and no other."""
+    written = name.encode()
+    return _FORMAT + bytes([len(written)]) + written
+
+
+def key_of(sealed: bytes) -> str:
+    """The name of the key that a value says it was sealed with. Raises: ValueError for what is none."""
+    end = 2 + int.from_bytes(sealed[1:2], "big")
+    if sealed[:1] != _FORMAT or len(sealed) < end:
+        raise ValueError("not a sealed value")
+    return sealed[2:end].decode("ascii")

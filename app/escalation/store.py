@@ -102,7 +102,7 @@ class TimerStore:
         """The clock of each case that runs out first."""
         asked = select(timers).where(timers.c.case_id.in_(list(case_ids)), timers.c.state == ARMED)
         found: dict[UUID, Timer] = {}
-        for row in self._connection.execute(asked.order_by(timers.c.due_at.desc())):
+        for row in self._connection.execute(asked.order_by(timers.c.due_at.desc(), timers.c.kind.desc())):
             found[row.case_id] = _timer(row)
         return found
 

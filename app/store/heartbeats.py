@@ -10,6 +10,12 @@ from sqlmodel import Field, SQLModel
 from app.store.columns import table_of
 from app.store.rows import insert_new, insert_or_change
 
+# When the last backup was complete.
+BACKED_UP: Final = "backup"
+# When this database was put back from a backup, which is the beginning of a new epoch: whatever a field app
+# was told after the backup was made is forgotten here. Absent where that never happened.
+RESTORED: Final = "restored"
+
 
 class HeartbeatRow(SQLModel, table=True):
     """When something with a name was last alive."""

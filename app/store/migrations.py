@@ -10,6 +10,7 @@ import alembic.command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, func, select
 
 from app.kernel.refusal import Fault
@@ -63,6 +64,14 @@ def head(folder: Path = FOLDER) -> str:
     if newest is None:
         raise Fault(f"There is no revision in {folder}.")
     return newest
+
+
+def knows(revision: str, folder: Path = FOLDER) -> bool:
+    """Whether this program can bring a database at this revision to the newest."""
+    try:
+        return ScriptDirectory(str(folder)).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 def is_at_head(database: Database, folder: Path = FOLDER) -> bool:

@@ -1,7 +1,7 @@
 """Taking what devices did while they were offline: row by row, each done, held or refused by itself."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -38,10 +38,14 @@ _TOGETHER: Final = 10  # rows in one transaction: enough to share its cost, few 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One row with what it meant, if that could be read, and what became of it."""
+    """One row with what it meant, if that could be read, and what became of it.
+
+    `doc` is the document as it stands here now, where the device may hold it.
+    """
 
     op: Op | None
     result: Result
+    doc: docs.Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,9 @@ def push(
     taken: list[Taken] = []
     for at in range(0, len(told), _TOGETHER):
         taken += _take(office, told[at : at + _TOGETHER], now=now)
-    _complete(office, carrier, taken)
     for one in taken:
         _ROWS.labels(one.op.kind if one.op else "unknown", one.result["status"]).inc()
-    return taken
+    return _complete(office, carrier, taken)
 
 
 def _read(row: _Row, read: ReadRow, now: datetime) -> _Told | tuple[_Row, RowUnreadable]:
@@ -132,6 +135,8 @@ def _together(office: Office, some: list[_Told], *, now: datetime) -> list[Resul
 def _do(uow: UnitOfWork, told: _Told, *, plain: bool = False, now: datetime) -> Result:
     """The op done inside this transaction, or its answer of before. Raises: _Apart, and as `do`."""
     op = told.op
+    if op.echo and _tells_nothing(uow, told):
+        return {"status": "applied"}
     uow.claimed_at = late_at(op.at, told.row.seen, now)
     doing = Doing(uow, told.row.carrier, op, now, op.id if op.kind == Kind.CASE else None)
     before = doing.pushed.answered(told.kept.id)
@@ -144,6 +149,15 @@ def _do(uow: UnitOfWork, told: _Told, *, plain: bool = False, now: datetime) -> 
     doing.pushed.answer(told.kept, result)
     uow.rulebook.passed("sync.changed")
     return result
+
+
+def _tells_nothing(uow: UnitOfWork, told: _Told) -> bool:
+    """RxDB sends back each document that it was corrected with, once: there is nothing to be done.
+
+    One that we do not know, and that is not deleted there either, has to be made again.
+    """
+    deleted = told.row.said["newDocumentState"].get("_deleted") is True
+    return deleted or bool(uow.feed.revisions({told.op.kind: [told.op.id]}))
 
 
 def _alone(office: Office, told: _Told, *, now: datetime) -> Result:
@@ -299,7 +313,7 @@ def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) ->
         return _store(uow).refused_rows(worker.organisation_id, limit=limit)
 
 
-def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> None:
+def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> list[Taken]:
     """Each result with the document's revision; where the device's own is not what stands here, with it."""
     known = [(one.op.kind, one.op.id) for one in taken if one.op]
     with office.snapshot() as uow:
@@ -309,14 +323,18 @@ def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> None:
             for doc_id in uow.feed.holds(carrier.worker.id, kind, ids)
         }
         found = docs.render(Reader(uow, carrier.worker), docs.by_kind(held))
-    for one in taken:
-        if one.op is None:
-            continue
-        doc = found.get((one.op.kind, one.op.id))
-        if doc:
-            one.result["rev"] = doc["rev"]
-        if one.result["status"] != "applied":
-            one.result["doc"] = shown_as_theirs(one.op.kind, doc, carrier.schema) if doc else None
+    return [_completed(one, carrier, found) for one in taken]
+
+
+def _completed(one: Taken, carrier: Carrier, found: Mapping[tuple[str, UUID], docs.Document]) -> Taken:
+    if one.op is None:
+        return one
+    doc = found.get((one.op.kind, one.op.id))
+    shown = shown_as_theirs(one.op.kind, doc, carrier.schema) if doc else None
+    more: Result = {"rev": doc["rev"]} if doc else {}
+    if one.result["status"] != "applied":
+        more["doc"] = shown
+    return replace(one, result={**one.result, **more}, doc=shown)
 
 
 def _store(uow: UnitOfWork) -> SyncStore:

@@ -50,7 +50,8 @@ def read_pair(kind: str, row: object, schema: int) -> Op:
     if new.get("_deleted") is True and not (old or {}).get("_deleted"):
         wanted = {"_deleted": True}
     seen = {name: was.get(name) for name in wanted}
-    return Op("", kind, _uuid(new.get("id")), wanted, seen, old is None, whole=now_flat)
+    echo = old is not None and not wanted
+    return Op("", kind, _uuid(new.get("id")), wanted, seen, old is None, whole=now_flat, echo=echo)
 
 
 def moment(written: object) -> datetime | None:

@@ -83,6 +83,7 @@ class Op:
     do: str | None = None
     at: datetime | None = None
     whole: Mapping[str, Any] | None = None  # all that the device has, where it tells
+    echo: bool = False  # the device only repeats what it was told
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class SyncIssueRow(SQLModel, table=True):
     case_id: UUID | None = None
     about_kind: str | None = None
     about_id: UUID | None = None
-    details: bytes = sealed_field(nullable=False)
+    details: bytes = sealed_field(nullable=False, field="said")
     at: datetime
     seen_at: datetime | None = None
 
@@ -75,7 +75,7 @@ class SyncExtraRow(SQLModel, table=True):
 
     kind: str = Field(primary_key=True)
     doc_id: UUID = Field(primary_key=True)
-    fields: bytes = sealed_field(nullable=False)
+    fields: bytes = sealed_field(nullable=False, row="doc_id", field="said", kind="kind")
 
 
 ops = table_of(SyncOpRow)

@@ -13,7 +13,7 @@ from app.calls.rules.ivr import OTHER, Heard, News, Situation, State, Step, Turn
 from app.calls.rules.prompts import Desk
 from app.cases.rules import stages
 from app.cases.rules.facts import AnswerGiven, CallReceived
-from app.intake.rules.incoming import Arrival, IncomingCallReport
+from app.intake.rules.incoming import Arrival, IncomingCallReport, kept_id
 from app.intake.store import ContactPoint
 from app.kernel.ids import new_id
 from app.kernel.language import Language, Script
@@ -47,7 +47,7 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
     sender = Sender.read(coming.sender)
     own = sender.phone in uow.rulebook.own_numbers
     desk = recording_desk.desk_for(uow, sender.phone, now=now) if sender.phone and not own else None
-    point = _point_of(uow, sender.phone, now=now) if sender.phone and not own and not desk else None
+    point = point_of(uow, sender.phone, now=now) if sender.phone and not own and not desk else None
     known = uow.calls.locked_by_carrier(coming.carrier, coming.account, coming.carrier_id)
     if known:
         return known, document(uow, known)
@@ -68,7 +68,7 @@ def begin(uow: UnitOfWork, coming: Coming, *, now: datetime) -> tuple[Call, Docu
     arrival = Arrival(coming.carrier, coming.account, coming.carrier_id, "call", coming.sender, coming.raw)
     uow.intake.keep_answered(arrival, call.id, now)
     if case:
-        uow.tell(case.id, [_received(call)], actor="reception")
+        uow.tell(case.id, [received(call)], actor="reception")
         tell_owner(uow, case, now=now)
     else:
         uow.audit.record(Deed("call.received", "reception", call.id))
@@ -170,7 +170,7 @@ def situation_of(uow: UnitOfWork, call: Call) -> Situation:
 
 def ended(uow: UnitOfWork, carrier: str, account: str, report: IncomingCallReport, *, now: datetime) -> bool:
     """Whether the call is known. Once it has ended, what it left to do stands before a human."""
-    call = uow.calls.locked_by_carrier(carrier, account, report.carrier_id)
+    call = uow.calls.locked_by_carrier(carrier, account, kept_id(report.carrier_id))
     if call is None:
         return False
     if report.sender and call.sender_kind == NOT_KNOWN:
@@ -200,6 +200,8 @@ def _learnt_late(uow: UnitOfWork, before: Call, after: Call, *, now: datetime) -
     """The call as it is now, saved; what only now asks for a human, when it is over, becomes a task."""
     if before.ended_at and not call_ends.left_to_do(before) and (wanted := call_ends.left_to_do(after)):
         call_ends.leave_to_human(uow, after, wanted, now=now)
+    if before.ended_at and after.case_id and not before.case_id:
+        uow.records.put_tasks_into(after.case_id, subject_id=after.id)
     uow.calls.save(after)
     return after
 
@@ -244,7 +246,7 @@ def _in_case(  # noqa: PLR0913 - the transaction and the time are two of them
     learnt, facts = stages.learn(case, categories=categories, urgency=urgency, reasons=reasons, now=now)
     case = learn_more(uow, case, learnt, facts, now=now)
     if call.case_id is None:
-        uow.tell(case.id, [_received(call)], actor="reception")
+        uow.tell(case.id, [received(call)], actor="reception")
     tell_owner(uow, case, now=now)
     return replace(call, case_id=case.id)
 
@@ -263,7 +265,7 @@ def _opened(  # noqa: PLR0913 - as above
     case = open_case(uow, draft, actor="reception", now=now)
     if call.contact_point_id:
         uow.cases.add_phone(case.id, call.contact_point_id, now)
-    uow.tell(case.id, [_received(call)], actor="reception")
+    uow.tell(case.id, [received(call)], actor="reception")
     return replace(call, case_id=case.id)
 
 
@@ -285,7 +287,7 @@ def _number_given(uow: UnitOfWork, call: Call, typed: str, *, now: datetime) -> 
         return call
     if phone in uow.rulebook.own_numbers:
         return call
-    point = _point_of(uow, phone, now=now)
+    point = point_of(uow, phone, now=now)
     if call.case_id:
         uow.cases.add_phone(call.case_id, point.id, now)
     return replace(call, contact_point_id=point.id)
@@ -295,7 +297,7 @@ def _read_in(uow: UnitOfWork, call: Call, *, now: datetime) -> None:
     """The person chose a language: texts to them are in it from now on."""
     phones = uow.intake.phones([call.contact_point_id]) if call.contact_point_id else {}
     for phone in phones.values():
-        point = _point_of(uow, phone, now=now)
+        point = point_of(uow, phone, now=now)
         if point.language != call.state.language:
             script = Script.KHMER if call.state.language is Language.KM else Script.ENGLISH
             uow.intake.read_in(point.id, language=call.state.language, script=script)
@@ -316,7 +318,7 @@ def _recognised(uow: UnitOfWork, call: Call, report: IncomingCallReport, *, now:
     sender = Sender.read(report.sender)
     call = replace(call, sender_kind=sender.kind.value, via=report.via)
     if sender.phone and sender.phone not in uow.rulebook.own_numbers:
-        point = _point_of(uow, sender.phone, now=now)
+        point = point_of(uow, sender.phone, now=now)
         call = replace(call, contact_point_id=point.id)
         if call.case_id:
             uow.cases.add_phone(call.case_id, point.id, now)
@@ -324,7 +326,7 @@ def _recognised(uow: UnitOfWork, call: Call, report: IncomingCallReport, *, now:
     return call
 
 
-def _point_of(uow: UnitOfWork, phone: Phone, *, now: datetime) -> ContactPoint:
+def point_of(uow: UnitOfWork, phone: Phone, *, now: datetime) -> ContactPoint:
     """The contact point of a phone; a call says nothing of what its owner reads."""
     return uow.intake.contact_point(phone, language=Language.KM, script=Script.UNREADABLE, now=now)
 
@@ -333,7 +335,8 @@ def _language(point: ContactPoint | None) -> Language:
     return Language.EN if point and point.language == Language.EN else Language.KM
 
 
-def _received(call: Call) -> CallReceived:
+def received(call: Call) -> CallReceived:
+    """The fact that this call came."""
     return CallReceived(call.id, call.carrier, call.carrier_id or "")
 
 

@@ -45,12 +45,13 @@ def end(uow: UnitOfWork, call: Call, ending: Ending, *, seconds: int, now: datet
 def left_to_do(call: Call) -> str | None:
     """What a call that is over leaves to a human, as the kind of a task.
 
-    Somebody who asked for help, or left words, is called back, unless they said that this is not
-    safe. Somebody who heard everything out and neither pressed a key nor spoke may be in danger.
+    Somebody who asked for help, or left words, or whom nobody answered, is called back, unless they
+    said that this is not safe. Somebody who heard everything out and neither pressed a key nor spoke
+    may be in danger.
     """
     if call.answered_by:
         return None
-    if call.wanted_something or not call.state.recording:
+    if call.wanted_something or call.unheard or not call.state.recording:
         may_call = call.state.safe in {None, Safe.YES}
         return "call_back" if may_call else "contact_otherwise"
     heard_out = not call.pressed and call.state.step in _HEARD_OUT

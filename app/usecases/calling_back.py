@@ -12,6 +12,8 @@ from app.calls.rules.callbacks import (
     CANNOT_BE_CALLED,
     COUNTRY,
     DEAR,
+    LATE_AFTER,
+    LEARNT_LATE,
     UNKNOWN,
     URGENT_WITHIN,
     CallNow,
@@ -84,6 +86,27 @@ def rang(uow: UnitOfWork, call: Call, phone: Phone, *, now: datetime) -> str | N
     if missed.urgent_at and not before.urgent_at and refused != DEAR:
         _task(uow, missed, "possible_danger", subject_id=call.id, now=now)
     return refused
+
+
+def learnt_late(uow: UnitOfWork, ring: Call, phone: Phone, *, now: datetime) -> str | None:
+    """A ring that was not told when it came is called back while it is young, else given to a human.
+
+    Nothing more follows where the phone rang once more since: that ring was heard. Returns as `rang`.
+    """
+    point_id, rang_at = _point_id(ring), ring.began_at
+    latest = uow.missed.latest_of(point_id)
+    if latest and latest.last_at >= rang_at:
+        return None
+    refused = callbacks.refused_because(phone, uow.rulebook.callbacks)
+    if refused or (latest and latest.is_open) or now - rang_at < LATE_AFTER:
+        return rang(uow, ring, phone, now=rang_at)
+    told = uow.missed.handed_over_since(point_id, rang_at - _DAY)
+    missed = callbacks.first_ring(new_id(now), point_id, ring.via, now=rang_at)
+    missed = replace(missed, rings=1, due_at=now, stage=Stage.GIVEN_UP, because=LEARNT_LATE)
+    uow.missed.add(missed)
+    if not told:
+        _task(uow, missed, "call_back", subject_id=ring.id, now=now)
+    return None
 
 
 def dropped(uow: UnitOfWork, call: Call, *, now: datetime) -> None:

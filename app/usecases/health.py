@@ -8,7 +8,9 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.calls.rules.recordings import State
+from app.crypto.keyring import KeyRing
 from app.outbox.rules import Way
+from app.store.heartbeats import BACKED_UP
 from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
 
@@ -19,6 +21,8 @@ _LOOPS: Final = (
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
 _STUCK: Final = timedelta(minutes=2)
+_KEY_FOR: Final = timedelta(days=365)
+_BACKUP_EVERY: Final = timedelta(days=8)  # a weekly routine, with a day to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Check:
     name: str
     ok: bool
     finding: str
-    warns: bool = False
+    warns: bool = False  # nothing is wrong yet, but somebody should see to it
 
 
 def readiness(office: Office, *, now: datetime) -> list[Check]:
@@ -48,8 +52,8 @@ def readiness(office: Office, *, now: datetime) -> list[Check]:
 def worker_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     """Whether the worker's loops were seen lately, and whether timers fire on time."""
     with office.look() as uow:
-        diallers = ["dialler"] if uow.rulebook.call_maker else []
-        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *diallers)
+        callers = ["dialler", "voice-reconciler"] if uow.rulebook.call_maker else []
+        loops = (*_LOOPS, *_senders(uow.rulebook.ways), *callers)
         wanted = {f"worker:{name}" for name in loops}
         alive = uow.heartbeats.alive_since(wanted, now - _SEEN_WITHIN)
         late, oldest = uow.timers.lateness(now - _LATE)
@@ -75,6 +79,19 @@ def recording_checks(office: Office, *, now: datetime) -> Iterable[Check]:
     steps = {State.ANNOUNCED: "to be fetched", State.KEPT: "to be deleted at the carrier"}
     told = [f"{number} wait {steps[state]}: {why}" for (state, why), number in sorted(stuck.items())]
     yield Check("recordings", not told, "; ".join(told) if told else "none waits after an error")
+
+
+def keeping_checks(office: Office, ring: KeyRing, *, now: datetime) -> Iterable[Check]:
+    """How old the current key and the last backup are: reasons to do something, none to close our doors."""
+    old = ring.current_since is not None and now - ring.current_since > _KEY_FOR
+    used = f"in use since {ring.current_since:%Y-%m-%d}" if ring.current_since else "of unknown age"
+    advice = ": `spean keys rotate --new-key`" if old else ""
+    yield Check("key age", ok=True, finding=f"{ring.current} {used}{advice}", warns=old)
+    with office.look() as uow:
+        last = uow.heartbeats.last_seen(BACKED_UP)
+    late = last is None or now - last > _BACKUP_EVERY
+    told = f"the last one was made at {last:%Y-%m-%d %H:%M} UTC" if last else "none was ever made"
+    yield Check("backup", ok=True, finding=f"{told}{': `spean backup FILE`' if late else ''}", warns=late)
 
 
 def _senders(ways: Iterable[Way]) -> set[str]:

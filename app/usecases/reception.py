@@ -33,7 +33,7 @@ from app.kernel.ids import new_id
 from app.kernel.language import Script
 from app.kernel.phone import Sender, SenderKind
 from app.kernel.urgency import most_urgent
-from app.usecases import answering, recordings
+from app.usecases import answering, found_calls, recordings
 from app.usecases.conversing import (
     Came,
     CodeWord,
@@ -80,6 +80,9 @@ def take(uow: UnitOfWork, arrival: Waiting, *, now: datetime) -> None:
         case IncomingText():
             message_id = take_text(uow, arrival, incoming, now=now)
             uow.intake.taken(arrival.id, message_id=message_id)
+        case IncomingCallReport(began_at=datetime() as began_at):
+            call, problem = found_calls.take(uow, arrival, incoming, began_at=began_at, now=now)
+            uow.intake.taken(arrival.id, call_id=call.id, problem=problem)
         case _:
             # News of a text or call of ours; it may come before our own row is committed.
             if _apply(uow, arrival, incoming, now=now):

@@ -25,6 +25,8 @@ PASSWORD = "correct horse\n"
 LEAF_COMMANDS = {
     "serve", "work", "migrate", "demo", "doctor", "simulate text", "simulate call", "worker add", "export",
     "audit verify", "audit anchor", "keys create", "words check", "triage explain", "triage evaluate",
+    "keys list", "keys add", "keys use", "keys rotate", "keys retire",
+    "backup", "restore",
 }  # fmt: skip
 
 

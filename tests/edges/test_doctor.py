@@ -4,13 +4,16 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from app.crypto.keyring import change
 from app.identity.rules import Role
+from app.store.heartbeats import BACKED_UP
 from app.store.migrations import downgrade
 from app.workers.loops import heartbeat_name
 from tests.command_line import CommandLine, doctors
@@ -163,3 +166,30 @@ def test_an_admin_alone_is_nobody_on_duty(
 ) -> None:
     here.a_worker(Role.ADMIN)
     assert doctors(spean)["caseworkers"] == "nobody is on duty"
+
+
+def warned(spean: CommandLine) -> dict[str, str]:
+    said = spean.run("doctor", "--json").json
+    return {check["name"]: check["finding"] for check in said["checks"] if check["warning"]}
+
+
+def test_the_doctor_warns_of_an_old_key_and_of_a_backup_that_nobody_made(
+    here: Installation, spean: CommandLine
+) -> None:
+    here.a_worker()
+    beat(here)
+    now = datetime.now(UTC)
+    keys = here.application.settings.keys_file
+    change(keys, lambda ring: replace(ring, current_since=now - timedelta(days=400)))
+    assert warned(spean).keys() == {"key age", "backup", "prompts"}
+    assert "none was ever made" in warned(spean)["backup"]
+    said = spean.run("doctor")
+    assert said.status == 0
+    assert "look   backup" in said.out
+    change(keys, lambda ring: ring.with_new_key(now))
+    with here.office.work(now) as uow:
+        uow.heartbeats.beat(BACKED_UP, now - timedelta(days=7))
+    assert warned(spean).keys() == {"prompts"}
+    with here.office.work(now) as uow:
+        uow.heartbeats.beat(BACKED_UP, now - timedelta(days=9))
+    assert "the last one was made at" in warned(spean)["backup"]

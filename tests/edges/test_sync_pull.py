@@ -124,6 +124,26 @@ def test_a_case_without_an_owner_is_on_the_devices_of_its_team(here: Installatio
     assert [app.holds("case") for app in apps] == [{str(case_id)}, set(), set()]
 
 
+def test_who_was_added_to_a_case_holds_it_while_they_may_see_it(here: Installation) -> None:
+    owner, lead = here.a_worker(), here.a_worker(Role.DUTY_LEAD)
+    here.a_worker(organisation=LOTUS)
+    coordinator = here.a_worker(Role.COORDINATOR)
+    case_id = UUID(here.ask(owner, "POST", "/v1/cases", {"summary": "ឈ្មោះ"}).json()["id"])
+    app = FieldApp(here, lead)
+    app.pull()
+    assert app.holds("case") == set()
+    with here.office.work(here.clock.now()) as uow:
+        uow.cases.add_helpers([(case_id, lead.id, Role.DUTY_LEAD)], here.clock.now())
+        uow.cases.add_helpers([(case_id, coordinator.id, Role.COORDINATOR)], here.clock.now())
+    app.pull()
+    assert app.holds("case") == {str(case_id)}
+    elsewhere = {"organisation_id": str(organisation_id(LOTUS)), "reason": "ជិត"}
+    moved = here.ask(coordinator, "POST", f"/v1/cases/{case_id}/assign", elsewhere)
+    assert moved.status_code == 200, moved.text
+    app.pull()
+    assert {kind for kind, _ in app.docs} == {"reference"}
+
+
 def test_a_worker_of_another_role_or_organisation_holds_what_that_one_may(here: Installation) -> None:
     worker = here.a_worker()
     app = FieldApp(here, worker)

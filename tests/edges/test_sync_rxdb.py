@@ -55,14 +55,54 @@ def test_a_row_that_is_refused_is_answered_with_what_stands_here_and_stops_nothi
     good, bad = str(uuid4()), str(uuid4())
     app["note"].write(good, case_id=case_id, text="ល្អ")
     app["note"].write(bad, case_id="not an id", text="អាក្រក់")
-    (answer,) = app["note"].push()
-    assert answer == {"id": bad, "_deleted": True}
+    kept, refused = app["note"].push()
+    assert (kept["id"], kept["rev"], kept["_deleted"]) == (good, 1, False)
+    assert refused == {"id": bad, "_deleted": True}
     app["case"].write(case_id, urgency="U9")
     (master,) = app["case"].push()
     assert (master["id"], master["urgency"]) == (case_id, "U3")
     app.sync()
     assert set(app["note"].alive()) == {good}
     assert len(app["sync_issue"].alive()) == 2
+
+
+def test_a_pull_that_overtakes_the_answer_to_a_push_leaves_nothing_behind(here: Installation) -> None:
+    worker = here.a_worker()
+    app = RxdbApp(FieldApp(here, worker))
+    case_id, note_id = str(here.a_case()), str(uuid4())
+    app.sync()
+    here.ask(worker, "PATCH", f"/v1/cases/{case_id}", {"destination_country": "MY"})
+    app["case"].write(case_id, summary="ផ្លូវដែក")
+    app["note"].write(note_id, case_id=case_id, text="ផ្លូវដែក")
+    rows = {name: app[name].rows() for name in ("case", "note")}
+    for name, pushed in rows.items():
+        # The push is done here, its answer is on the way; what is pulled meanwhile is passed over.
+        assert app.app.ask("POST", f"/v1/rxdb/{name}/push", pushed).status_code == 200
+        pulled = app.app.ask("GET", f"/v1/rxdb/{name}/pull", params={"cp": app[name].checkpoint}).json()
+        app[name].checkpoint = pulled["checkpoint"]["c"]
+        assert len(pulled["documents"]) == 1
+        app[name].push()
+        app[name].pull()
+        fresh = RxdbApp(FieldApp(here, worker))
+        fresh.sync()
+        assert app[name].alive() == fresh[name].alive()
+
+
+def test_what_rxdb_sends_back_after_a_correction_changes_nothing(here: Installation) -> None:
+    device = FieldApp(here, here.a_worker())
+    app = RxdbApp(device)
+    case_id, bad = str(here.a_case()), str(uuid4())
+    app.sync()
+    app["case"].write(case_id, summary="ស្ពាន")
+    app["note"].write(bad, case_id="not an id", text="អាក្រក់")
+    masters = {name: app[name].push() for name in ("case", "note")}
+    app.sync()
+    before = {name: dict(app[name].fork) for name in COLLECTIONS}
+    for name, corrected in masters.items():
+        echo = [{"newDocumentState": doc, "assumedMasterState": doc} for doc in corrected]
+        assert device.ask("POST", f"/v1/rxdb/{name}/push", echo).json() == []
+    app.sync()
+    assert {name: dict(app[name].fork) for name in COLLECTIONS} == before
 
 
 def test_a_device_cannot_delete_and_is_given_back_what_it_threw_away(here: Installation) -> None:

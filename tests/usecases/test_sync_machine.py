@@ -237,7 +237,7 @@ class SyncMachine(RuleBasedStateMachine):
         assert all(0 < seq <= tops[viewer] for viewer, seq in rows)
 
     def _stages_are_a_path(self) -> None:
-        moves = {
+        moves: dict[str, Callable[[dict[str, Any]], str]] = {
             "case.accepted": lambda _: "accepted", "case.closed": lambda _: "closed",
             "status.changed": lambda details: details["after"],
             "case.assigned": lambda details: "assigned" if details["owner_id"] else "triaged",

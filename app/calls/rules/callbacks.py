@@ -29,6 +29,9 @@ BUDGET: Final = "budget_used_up"
 NEVER_SAFE: Final = "never_safe"
 NOT_REACHED: Final = "not_reached"
 CANNOT_BE_CALLED: Final = "cannot_be_called"
+LEARNT_LATE: Final = "learnt_late"
+# Whoever rang longer ago no longer waits for the phone to ring: a human decides whether it may.
+LATE_AFTER: Final = _HOUR
 
 
 class Stage(StrEnum):

@@ -74,3 +74,8 @@ class Call:
     def wanted_something(self) -> bool:
         """Whether the caller said anything that asks for a human: danger, a problem, a message."""
         return self.state.danger or self.state.problem is not None or self.message
+
+    @property
+    def unheard(self) -> bool:
+        """Whether a person with a phone called and got no document of ours, not even the first."""
+        return self.kind is Kind.HOTLINE and not self.state.documents and self.contact_point_id is not None

@@ -1,6 +1,7 @@
 """Queries on calls."""
 
-from dataclasses import fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +16,15 @@ from app.kernel.language import Language
 from app.store.rows import insert_new
 
 _STATE: Final = tuple(field.name for field in fields(State))
+
+
+@dataclass(frozen=True, slots=True)
+class HeardOf:
+    """How much is known of a call that a carrier lists."""
+
+    carrier_id: str
+    sender_kind: str
+    ended: bool
 
 
 class CallStore:
@@ -43,6 +53,14 @@ class CallStore:
         asked = {"carrier": carrier, "account": account, "carrier_id": carrier_id}
         row = self._connection.execute(_BY_CARRIER, asked).one_or_none()
         return self._call(row) if row else None
+
+    def heard_of(self, carrier: str, account: str, carrier_ids: Collection[str]) -> list[HeardOf]:
+        """What is known of those of these calls that we were told of."""
+        asked = select(calls.c.carrier_id, calls.c.sender_kind, calls.c.ended_at).where(
+            calls.c.carrier == carrier, calls.c.account == account, calls.c.carrier_id.in_(carrier_ids)
+        )
+        found = self._connection.execute(asked)
+        return [HeardOf(row.carrier_id, row.sender_kind, row.ended_at is not None) for row in found]
 
     def any_overdue(self, now: datetime) -> bool:
         """Whether there is a call that should have ended by now."""

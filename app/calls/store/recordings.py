@@ -96,6 +96,14 @@ class RecordingStore:
             & (recordings.c.carrier_id == carrier_id)
         )
 
+    def known(self, carrier: str, account: str, carrier_ids: Collection[str]) -> frozenset[str]:
+        """Those of the carrier's ids that are of recordings we know."""
+        asked = select(recordings.c.carrier_id).where(
+            recordings.c.carrier == carrier, recordings.c.account == account,
+            recordings.c.carrier_id.in_(carrier_ids),
+        )  # fmt: skip
+        return frozenset(self._connection.execute(asked).scalars())
+
     def of_call(self, recording_id: UUID, call_id: UUID) -> None:
         """The recording belongs to this call."""
         self._set(recording_id, call_id=call_id)

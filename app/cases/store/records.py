@@ -210,6 +210,14 @@ class RecordStore:
         if self._connection.execute(waiting).first() is None:
             self.add_task(kind=kind, case_id=None, subject_id=subject_id, due_at=due_at, now=now)
 
+    def put_tasks_into(self, case_id: UUID, *, subject_id: UUID) -> None:
+        """What waits for a human because of this subject belongs to a case now."""
+        self._connection.execute(
+            update(tasks)
+            .where(tasks.c.subject_id == subject_id, tasks.c.case_id.is_(None), tasks.c.done_at.is_(None))
+            .values(case_id=case_id, subject_id=None)
+        )
+
     def waits_for_human(self, case_id: UUID, kind: str) -> bool:
         """Whether somebody has a task of this kind to do in this case."""
         waiting = select(tasks.c.id).where(

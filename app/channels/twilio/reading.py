@@ -17,8 +17,10 @@ from app.intake.rules.incoming import (
 )
 from app.outbox.rules import GiveUp, Hold, Report, State, TryLater
 
-# Not Twilio's: the field in which the reconciler says when a text was written that it found later.
+# Not Twilio's: the fields in which a reconciler says when a text was written, or a call began, that it
+# found later.
 WRITTEN_AT: Final = "WrittenAt"
+BEGAN_AT: Final = "BeganAt"
 _CAME_IN: Final = frozenset({"received", "receiving"})
 
 _STATES: Final[Mapping[str, State]] = {
@@ -101,7 +103,7 @@ def verdict_on(code: str) -> TryLater | Hold | GiveUp:
     return GiveUp(code, _EFFECTS.get(code))
 
 
-_CALL_ENDS: Final = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
+CALL_ENDS: Final = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
 _DIGITS: Final = 6  # more seconds than these many digits can hold are no duration
 
 
@@ -115,11 +117,12 @@ def _call(fields: Mapping[str, str]) -> IncomingCallReport:
         raise Unreadable("CallSid")
     status = fields.get("CallStatus", "")
     machine = fields.get("AnsweredBy", "").startswith(("machine", "fax"))
-    ended = status if status in _CALL_ENDS else None
+    ended = status if status in CALL_ENDS else None
     seconds = seconds_of(fields.get("CallDuration"))
     return IncomingCallReport(
-        fields["CallSid"], ended, seconds, machine, sender=fields.get("From", ""), via=fields.get("To", "")
-    )
+        fields["CallSid"], ended, seconds, machine, sender=fields.get("From", ""), via=fields.get("To", ""),
+        began_at=_moment(fields.get(BEGAN_AT)),
+    )  # fmt: skip
 
 
 def _recording(fields: Mapping[str, str]) -> IncomingRecording:

@@ -29,8 +29,8 @@ from app.usecases.unit_of_work import Office, UnitOfWork
 _LOG = structlog.get_logger("voice")
 _DOCUMENTS = Counter("spean_voice_documents_total", "Documents given to calls", ["result"])
 _PICKED_UP: Final = frozenset({"completed", "answered"})
-# Said where our own database does not answer: the caller can still leave a message, which the carrier
-# keeps and tells us of when we are back.
+# Said where our own database does not answer: the caller can still leave a message. The carrier keeps it;
+# what it cannot tell us while we are away, the reconciler finds in its lists when we are back.
 _OUT_OF_ORDER: Final = "We cannot answer now. Please say who you are and what happened after the tone."
 
 

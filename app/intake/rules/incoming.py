@@ -56,7 +56,8 @@ class IncomingReport:
 class IncomingCallReport:
     """What became of a call, by the id that the carrier gave it: how it ended, if it has ended.
 
-    `machine`: a voicemail box or the like picked up, as far as the carrier can tell.
+    `machine`: a voicemail box or the like picked up, as far as the carrier can tell. `began_at` is there
+    where the carrier's list told of the call, which nobody may have told us of before.
     """
 
     carrier_id: str
@@ -65,6 +66,7 @@ class IncomingCallReport:
     machine: bool = False
     sender: str = ""
     via: str = ""
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
