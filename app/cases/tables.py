@@ -270,8 +270,8 @@ class GuardianRow(SQLModel, table=True):
 
     member_id: UUID = Field(primary_key=True, foreign_key="case_member.id")
     case_id: UUID = Field(foreign_key="case_file.id", index=True)
-    name: bytes | None = sealed_field()
-    phone: bytes | None = sealed_field()
+    name: bytes | None = sealed_field(row="member_id")
+    phone: bytes | None = sealed_field(row="member_id")
     assent: str
     guardian_is_suspect: bool
     worker_id: UUID = Field(foreign_key="worker.id")
