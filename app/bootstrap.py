@@ -272,6 +272,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         screens_calls=settings.twilio_screens_calls,
         retention=configuration.retention,
         attachments=settings.attachment_limits,
+        consent=configuration.consent,
+        child_signs=configuration.child_signs,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

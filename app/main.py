@@ -16,17 +16,20 @@ from app.api import (
     case_work,
     cases,
     conflicts,
+    consents,
     credentials,
     devices,
     duress,
     erasing,
     exports,
+    guards,
     hints,
     intake,
     operations,
     people,
     phones,
     recordings,
+    referrals,
     rxdb,
     sign_in,
     sync,
@@ -45,7 +48,7 @@ from app.settings import Settings
 
 _ROOMS: Final = (
     operations, sign_in, credentials, devices, cases, case_work, calling, phones, intake, people, recordings,
-    attachments, blobs, exports, sync, hints, rxdb, conflicts, erasing,
+    attachments, blobs, exports, sync, hints, rxdb, conflicts, consents, referrals, guards, erasing,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 

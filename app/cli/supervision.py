@@ -64,6 +64,9 @@ def add(
     name: Annotated[str | None, typer.Option(help="what colleagues call them")] = None,
     language: Annotated[list[Language] | None, typer.Option(help="a language that they speak")] = None,
     *,
+    trained: Annotated[
+        bool, typer.Option("--trained-for-children", help="trained to work with children")
+    ] = False,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password here")] = False,
 ) -> None:
     """Add a worker. The password is asked for, or read from standard input."""
@@ -77,7 +80,7 @@ def add(
     with opened(settings) as application:
         prepare(application)
         now = application.clock.now()
-        wish = WorkerWish(username, password, role, organisation, name, number, languages)
+        wish = WorkerWish(username, password, role, organisation, name, number, languages, trained)
         try:
             with application.office.work(now) as uow:
                 worker_id = add_worker(uow, wish, now=now)

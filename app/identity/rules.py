@@ -37,6 +37,10 @@ class Action(StrEnum):
     CHANGE_SECRETS = "change_secrets"  # one's own second factor and second password
     MANAGE_SIGN_INS = "manage_sign_ins"  # see and end those of others
     RESET_PASSWORDS = "reset_passwords"  # of others
+    OVERRIDE_CONSENT = "override_consent"  # and agree to another's override
+    GUARD_CASES = "guard_cases"  # conflict walls and legal holds
+    READ_DISCLOSURES = "read_disclosures"
+    TRAIN_WORKERS = "train_workers"  # say who is trained to work with children
     SYNC = "sync"  # hold copies of cases on a device
     REVOKE_DEVICES = "revoke_devices"  # also those of others
 
@@ -47,20 +51,19 @@ _FIELD: Final = frozenset({
 })  # fmt: skip
 _LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_DEVICES}
 _PEOPLE: Final = frozenset({Action.MANAGE_SIGN_INS, Action.RESET_PASSWORDS})
+_SUPERVISOR: Final = _LEAD | _PEOPLE | {
+    Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES, Action.OVERRIDE_CONSENT, Action.GUARD_CASES,
+    Action.READ_DISCLOSURES, Action.TRAIN_WORKERS,
+}  # fmt: skip
+_ADMIN: Final = _PEOPLE | {
+    Action.SEE_SELF, Action.CHANGE_SECRETS, Action.REVOKE_DEVICES, Action.LOG_BREACHES,
+}  # fmt: skip
 _MAY: Final = {
     Role.CASEWORKER: _FIELD,
     Role.DUTY_LEAD: _LEAD,
-    Role.SUPERVISOR: _LEAD | {Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES} | _PEOPLE,
-    Role.COORDINATOR: _LEAD | {Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES} | _PEOPLE,
-    Role.ADMIN: frozenset(
-        {
-            Action.SEE_SELF,
-            Action.CHANGE_SECRETS,
-            Action.REVOKE_DEVICES,
-            Action.LOG_BREACHES,
-        }
-    )
-    | _PEOPLE,
+    Role.SUPERVISOR: _SUPERVISOR,
+    Role.COORDINATOR: _SUPERVISOR,
+    Role.ADMIN: _ADMIN,
 }
 # What a stolen token must not be enough for: these ask for a password given lately.
 _FRESH: Final = frozenset({Action.EXPORT_CASES, Action.CHANGE_SECRETS, Action.RESET_PASSWORDS})
@@ -80,6 +83,7 @@ class Worker:
     languages: frozenset[str]
     on_duty: bool
     active: bool
+    trained_for_children: bool = False
 
     def may(self, action: Action) -> bool:
         """Whether the capability table lets this worker do it at all."""

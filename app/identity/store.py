@@ -29,6 +29,7 @@ class NewWorker:
     phone: Phone | None
     languages: frozenset[str]
     is_demo: bool = False
+    trained_for_children: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class IdentityStore:
             name=self._sealed(worker.name, worker.id, "name"),
             phone=self._sealed(worker.phone.e164 if worker.phone else None, worker.id, "phone"),
             languages=sorted(worker.languages), on_duty=True, active=True, is_demo=worker.is_demo,
-            created_at=now,
+            trained_for_children_at=now if worker.trained_for_children else None, created_at=now,
         ))  # fmt: skip
 
     def worker(self, worker_id: UUID) -> Worker | None:
@@ -164,6 +165,12 @@ class IdentityStore:
     def set_on_duty(self, worker_id: UUID, *, on_duty: bool) -> None:
         """Whether routing may give this worker new cases."""
         self._connection.execute(update(workers).where(workers.c.id == worker_id).values(on_duty=on_duty))
+
+    def set_trained(self, worker_id: UUID, since: datetime | None) -> None:
+        """Since when this worker is trained to work with children; None where they are not."""
+        self._connection.execute(
+            update(workers).where(workers.c.id == worker_id).values(trained_for_children_at=since)
+        )
 
     def phones(self, worker_ids: Iterable[UUID]) -> dict[UUID, tuple[Phone, str]]:
         """The phone of each worker who has one, and the language to write to them in."""
@@ -264,6 +271,7 @@ def _worker(row: Row[Any]) -> Worker:
         frozenset(row.languages),
         row.on_duty,
         row.active,
+        row.trained_for_children_at is not None,
     )
 
 

@@ -43,6 +43,7 @@ class WorkerRow(SQLModel, table=True):
     active: bool
     is_demo: bool
     last_assigned_at: datetime | None = None
+    trained_for_children_at: datetime | None = None
     created_at: datetime
 
 

@@ -59,6 +59,7 @@ class WorkerWish:
     name: str | None
     phone: Phone | None
     languages: frozenset[str]
+    trained_for_children: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class DemoPerson:
     name: str
     phone: str
     languages: tuple[str, ...] = ("km",)
+    trained_for_children: bool = False
 
 
 def organisation_id(code: str) -> UUID:
@@ -110,6 +112,7 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
         NewWorker(
             worker_id, wish.username, hash_password(wish.password, cheap=is_demo), wish.role, organisation,
             wish.name, wish.phone, wish.languages, is_demo,
+            wish.trained_for_children,
         ),
         now,
     )  # fmt: skip
@@ -137,7 +140,11 @@ def demo_people(organisations: Iterable[Organisation]) -> list[DemoPerson]:
         spoken = tuple(sorted(organisation.languages))
         for suffix, role in _POSTS:
             name, phone = next(names, ("សាកល្បង", f"+8551000{len(people):04d}"))
-            people.append(DemoPerson(f"{stem}.{suffix}", role, organisation.code, name, phone, spoken))
+            # One caseworker of each is not, so that the demo shows the difference.
+            trained = suffix != "case2"
+            people.append(
+                DemoPerson(f"{stem}.{suffix}", role, organisation.code, name, phone, spoken, trained)
+            )
     people.append(DemoPerson("coordinator", Role.COORDINATOR, None, "ចាន់ធូ សំបូរ", "+85510000201", ("km", "en")))
     people.append(DemoPerson("admin", Role.ADMIN, None, "រដ្ឋា គីរី", "+85510000202", ("km", "en")))
     return people

@@ -18,8 +18,11 @@ from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
 from app.cases.store.cases import CaseStore
 from app.cases.store.conflicts import ConflictStore
+from app.cases.store.consents import ConsentStore
+from app.cases.store.guards import GuardStore
 from app.cases.store.records import RecordStore
 from app.cases.store.scope import ScopeStore
+from app.cases.store.sharing import SharingStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
@@ -64,6 +67,8 @@ class UnitOfWork:
         self.eraser = EraserStore(connection, vault)
         self.erasures = ErasureStore(connection, vault)
         self.feed = FeedStore(connection)
+        self.consents = ConsentStore(connection, vault)
+        self.guards = GuardStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault, self.touched)
@@ -74,6 +79,7 @@ class UnitOfWork:
         self.records = RecordStore(connection, vault, self.touched)
         self.scope = ScopeStore(connection)
         self.sign_ins = SignInStore(connection, vault)
+        self.sharing = SharingStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection, self.touched)
         self.timing = TimingStore(connection)
