@@ -48,18 +48,17 @@ def _master(taken: Taken, row: Any) -> Document | None:  # noqa: ANN401 - a row 
     """
     if taken.op is None:
         return None
-    theirs: Mapping[str, Any] = row["newDocumentState"]
-    thrown_away = theirs.get(_DELETED) is True
-    if taken.doc is None:
-        waits = taken.result["status"] == "held"
-        return None if waits or thrown_away else {"id": str(taken.op.id), _DELETED: True}
-    master = {**taken.doc, _DELETED: False}
-    return None if not thrown_away and _same(master, theirs) else master
+    if taken.doc is None and taken.result["status"] == "held":
+        return None
+    # Of what it may not hold, or threw away before we ever had it, nothing stays on the device.
+    gone = {"id": str(taken.op.id), _DELETED: True}
+    master = gone if taken.doc is None else {**taken.doc, _DELETED: False}
+    return None if _same(master, row["newDocumentState"]) else master
 
 
 def _same(master: Document, theirs: Mapping[str, Any]) -> bool:
     written: Document = orjson.loads(orjson.dumps(master, option=JSON))
-    return {**written, **_META} == {**theirs, _DELETED: False, **_META}
+    return {**written, **_META} == {_DELETED: False, **theirs, **_META}
 
 
 _META: Final[Document] = dict.fromkeys(("_rev", "_attachments", "_meta"))

@@ -35,6 +35,7 @@ NOT_ON_DEVICES = {
     "dial", "heartbeat", "inbox", "missed_call", "organisation", "phone_rule", "prompt",
     "prompt_desk", "recording", "safe_contact", "sign_in_attempt", "sync_held", "sync_op",
     "sync_refused", "token", "triage_correction", "worker",
+    "case_wall", "consent", "disclosure", "guardian", "legal_hold", "referral",
 }  # fmt: skip
 # Functions that write to such a table and change no document.
 SILENT = {

@@ -96,12 +96,13 @@ export class Device {
     if (this.online && !this.wiped) this.hints.next("RESYNC");
   }
 
-  // What the server took away leaves no trace on the device. RxDB waits with it until all is in sync.
-  clean() {
-    const names = [...this.gone];
+  // What was taken away leaves no trace on the device. RxDB waits with it until all is in sync. Returns
+  // whether anything was taken away since the last time.
+  clean(names = [...this.gone]) {
+    const some = this.gone.size > 0;
     this.gone.clear();
     this.cleaning = this.cleaning.then(() => Promise.all(names.map((name) => this.db[name].cleanup(0))));
-    return names.length;
+    return some;
   }
 
   // Nothing was pulled, pushed or corrected any more.
@@ -110,7 +111,7 @@ export class Device {
     this.hint();
     while (NAMES.some((name, at) => this.done[name].pulls === before[at].pulls)) await pause(10);
     for (const replication of this.replications) await replication.awaitInSync();
-    const cleaned = this.clean();
+    const cleaned = this.clean(NAMES);
     await this.cleaning;
     return !cleaned && NAMES.every((name, at) => this.done[name].moved === before[at].moved);
   }
