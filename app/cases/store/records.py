@@ -212,11 +212,14 @@ class RecordStore:
 
     def put_tasks_into(self, case_id: UUID, *, subject_id: UUID) -> None:
         """What waits for a human because of this subject belongs to a case now."""
-        self._connection.execute(
+        moved = self._connection.execute(
             update(tasks)
             .where(tasks.c.subject_id == subject_id, tasks.c.case_id.is_(None), tasks.c.done_at.is_(None))
             .values(case_id=case_id, subject_id=None)
+            .returning(tasks.c.id)
         )
+        for task_id in moved.scalars():
+            self._touched.note(Kind.TASK, task_id, case_id)
 
     def waits_for_human(self, case_id: UUID, kind: str) -> bool:
         """Whether somebody has a task of this kind to do in this case."""
