@@ -28,7 +28,8 @@ class Unpacked:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, which reads plain bytes."""
-        packed = Headers(scope=scope).get("content-encoding") if scope["type"] == "http" else None
+        ours = scope["type"] == "http" and scope["path"].startswith(_OURS)
+        packed = Headers(scope=scope).get("content-encoding") if ours else None
         if packed is None or packed.lower() == "identity":
             await self._app(scope, receive, send)
             return
