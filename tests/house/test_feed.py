@@ -30,7 +30,8 @@ ON_DEVICES = {
     "timer": "timers",
 }
 NOT_ON_DEVICES = {
-    "audit_entry", "audit_head", "breach", "erasure", "call", "case_category", "case_decline", "case_event",
+    "allowance", "audit_entry", "audit_head", "breach", "call", "credential", "erasure",
+    "recovery_code", "case_category", "case_decline", "case_event",
     "case_phone", "command", "contact_point", "conversation", "device", "feed", "feed_doc", "feed_head",
     "dial", "heartbeat", "inbox", "missed_call", "organisation", "phone_rule", "prompt",
     "prompt_desk", "recording", "safe_contact", "sign_in_attempt", "sync_held", "sync_op",
