@@ -30,11 +30,9 @@ from app.channels.twilio.voice import VoiceDoor
 from app.channels.twilio.voice_reconciler import VoiceReconciler
 from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyFile, KeyRing, load_or_make
-from app.crypto.passwords import Busy, which_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords, load_unsafe_words
-from app.identity.rules import TooManyAttempts
 from app.intake.rules.conversation import MENU
 from app.intake.rules.incoming import Arrival
 from app.intake.rules.lexicon import Lexicon, load_lexicon
@@ -52,7 +50,6 @@ from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
 from app.usecases.allowing import Allowance
 from app.usecases.rulebook import Maker, Rulebook
-from app.usecases.signing_in import Claim
 from app.usecases.unit_of_work import Office
 from app.workers.attachments import Attachments
 from app.workers.dialling import CallBacks, Dialler
@@ -65,7 +62,6 @@ Checkpoint = Callable[[str], None]
 _QUIET_SECONDS: Final = 0.01
 _WAY_FOR_SECONDS: Final = 0.5
 _DESK_SECONDS: Final = 4.0
-_GATEWAYS_DOOR: Final = "gateways"  # a place of its own: who guesses there does not count elsewhere
 
 
 class InboxWriter:
@@ -241,20 +237,7 @@ class Application:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
         gateways' door must not be a place where one can guess.
         """
-        now = self.clock.now()
-        try:
-            with self.office.work(now) as uow:
-                begun = signing_in.begin(uow, Claim(username, _GATEWAYS_DOOR), now=now)
-        except TooManyAttempts:
-            return False
-        try:
-            right = which_matches(begun.hashes, password) is not None
-        except Busy:
-            right = False
-        if right:
-            with self.office.work(now) as uow:
-                signing_in.forgive(uow, begun, now=now)
-        return right
+        return signing_in.has_password(self.office, username, password, now=self.clock.now())
 
 
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.doors import Asked, Asking, Door, Given, lets, may_answer
 from app.api.schemas import NewPasswordIn, SecondPasswordIn, TotpCodeIn
 from app.api.sign_in import claim_of
-from app.api.views import RecoveryCodes, ResetCodeOut, SignInOut, SignIns, TotpSecretOut
+from app.api.sign_in_views import RecoveryCodes, ResetCodeOut, SignInOut, SignIns, TotpSecretOut
 from app.identity.rules import Action
 from app.usecases import credentials
 from app.usecases.credentials import ShownSignIn

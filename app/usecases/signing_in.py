@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.audit.rules import Deed
 from app.crypto.one_time import heard_code, totp_step
-from app.crypto.passwords import new_token
+from app.crypto.passwords import Busy, new_token, which_matches
 from app.identity.rules import (
     AT_ONE_PLACE,
     OF_ONE_NAME,
@@ -18,16 +18,18 @@ from app.identity.rules import (
     Holder,
     Patience,
     Role,
+    TooManyAttempts,
     Worker,
 )
 from app.identity.store import KeptSignIn, SignIn
 from app.kernel.ids import new_id
 from app.kernel.refusal import NotSignedIn
-from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.unit_of_work import Office, UnitOfWork
 from app.usecases.words import alert_about
 
 _REFRESH_FOR: Final = timedelta(days=30)
 _LOOK_AFTER_WITHIN: Final = timedelta(minutes=30)
+_GATEWAYS_DOOR: Final = "gateways"
 _DURESS: Final = 1  # which of the two passwords it is
 
 
@@ -127,6 +129,24 @@ def finish(  # noqa: PLR0913 - the transaction and the time are two of them
         uow, worker.id, device.id, minutes=minutes, now=now,
         of=Beginning(signed_in_at=now, duress=which == _DURESS),
     )  # fmt: skip
+
+
+def has_password(office: Office, username: str, password: str, *, now: datetime) -> bool:
+    """Whether a worker of this name has this password, asked at the door of the gateways.
+
+    Counted as at sign-in, at a place of its own: it is no place where one can guess, and whoever tries
+    locks nobody out elsewhere.
+    """
+    try:
+        with office.work(now) as uow:
+            begun = begin(uow, Claim(username, _GATEWAYS_DOOR), now=now)
+        if which_matches(begun.hashes, password) is None:
+            return False
+    except (TooManyAttempts, Busy):
+        return False
+    with office.work(now) as uow:
+        forgive(uow, begun, now=now)
+    return True
 
 
 def refresh(uow: UnitOfWork, token: str, *, minutes: int, now: datetime) -> SignIn | None:
