@@ -9,6 +9,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
+from app.api.origins import SignInTerms
 from app.audit.service import AnchorFile, anchor_end
 from app.calls.rules.sounds import MOST_BYTES
 from app.channels.cht import reading as cht
@@ -29,11 +30,9 @@ from app.channels.twilio.voice import VoiceDoor
 from app.channels.twilio.voice_reconciler import VoiceReconciler
 from app.configuration import Configuration, load_configuration, own_or_shipped
 from app.crypto.keyring import KeyFile, KeyRing, load_or_make
-from app.crypto.passwords import password_matches
 from app.crypto.vault import Vault
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords, load_unsafe_words
-from app.identity.rules import TooManyAttempts
 from app.intake.rules.conversation import MENU
 from app.intake.rules.incoming import Arrival
 from app.intake.rules.lexicon import Lexicon, load_lexicon
@@ -49,6 +48,7 @@ from app.store.group_commit import GroupCommit
 from app.store.plain_files import PlainFiles
 from app.sync.upkeep import Upkeep
 from app.usecases import prompting, signing_in
+from app.usecases.allowing import Allowance
 from app.usecases.rulebook import Maker, Rulebook
 from app.usecases.unit_of_work import Office
 from app.workers.attachments import Attachments
@@ -200,6 +200,18 @@ class Application:
             anchor_end(uow.audit, self.anchors, now)
 
     @cached_property
+    def sign_in_terms(self) -> SignInTerms:
+        """On which terms one signs in, and how much one may ask for afterwards."""
+        settings = self.settings
+        return SignInTerms(
+            trusted_proxies=settings.trusted_proxies,
+            totp_roles=settings.require_totp_roles,
+            sign_ins=Allowance(self.office, "sign_in", settings.sign_ins_per_minute),
+            requests=Allowance(self.office, "worker", settings.requests_per_minute),
+            device_requests=Allowance(self.office, "device", settings.device_requests_per_minute),
+        )
+
+    @cached_property
     def recording_files(self) -> FileStore:
         """What callers left, sealed; a folder in which nothing else lies, so that strays can be swept."""
         return FileStore(self.settings.files_dir / "recordings", self.office.rulebook.passed)
@@ -225,18 +237,7 @@ class Application:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the
         gateways' door must not be a place where one can guess.
         """
-        try:
-            with self.office.look() as uow:
-                known = signing_in.look_up(uow, username, now=self.clock.now())
-        except TooManyAttempts:
-            return False
-        if password_matches(known.password_hash, password):
-            return True
-        if known.worker:
-            now = self.clock.now()
-            with self.office.work(now) as uow:
-                signing_in.refuse(uow, username, now=now)
-        return False
+        return signing_in.has_password(self.office, username, password, now=self.clock.now())
 
 
 def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
@@ -271,6 +272,8 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         screens_calls=settings.twilio_screens_calls,
         retention=configuration.retention,
         attachments=settings.attachment_limits,
+        consent=configuration.consent,
+        child_signs=configuration.child_signs,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

@@ -16,15 +16,20 @@ from app.api import (
     case_work,
     cases,
     conflicts,
+    consents,
+    credentials,
     devices,
+    duress,
     erasing,
     exports,
+    guards,
     hints,
     intake,
     operations,
     people,
     phones,
     recordings,
+    referrals,
     rxdb,
     sign_in,
     sync,
@@ -42,8 +47,8 @@ from app.channels.straight import StraightToDoors
 from app.settings import Settings
 
 _ROOMS: Final = (
-    operations, sign_in, devices, cases, case_work, calling, phones, intake, people, recordings, attachments,
-    blobs, exports, sync, hints, rxdb, conflicts, erasing,
+    operations, sign_in, credentials, devices, cases, case_work, calling, phones, intake, people, recordings,
+    attachments, blobs, exports, sync, hints, rxdb, conflicts, consents, referrals, guards, erasing,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
@@ -64,9 +69,10 @@ def create_app(application: Application | None = None) -> FastAPI:
     )
     app.state.services = Services(
         wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
-        wired.attachments.look_after,
+        wired.attachments.look_after, wired.sign_in_terms,
     )  # fmt: skip
     app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
+    duress.attach(app)
     Problems(wired.office.rulebook.catalogues).attach(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS_BYTES)
     app.add_middleware(Unpacked)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from pydantic_settings import (
 from app.attachments.rules.uploads import Limits
 from app.calls.rules.callbacks import CallbackRules
 from app.escalation.rules.calendar import parse_span
+from app.identity.rules import Role
 from app.kernel.phone import NotAPhone, Phone
 
 _PREFIX: Final = "SPEAN_"
@@ -76,6 +78,22 @@ def _countries(written: object) -> object:
     return codes
 
 
+def _networks(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    found = []
+    for place, network in enumerate(items(written), start=1):
+        try:
+            found.append(ip_network(network))
+        except ValueError:
+            raise ValueError(f"entry {place} is no address or network such as 10.0.0.0/8") from None
+    return tuple(found)
+
+
+def _roles(written: object) -> object:
+    return frozenset(items(written)) if isinstance(written, str) else written
+
+
 def _database(url: str) -> str:
     if not re.match(r"sqlite:///.|postgresql\+psycopg://", url):
         raise ValueError("is neither sqlite:///path/to/file nor postgresql+psycopg://user:password@host/name")
@@ -95,6 +113,8 @@ Numbers = Annotated[Listed, AfterValidator(_numbers)]
 Length = Annotated[timedelta, BeforeValidator(_length), Field(ge=timedelta(0))]
 Lengths = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_lengths)]
 Countries = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_countries)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+Roles = Annotated[frozenset[Role], NoDecode, BeforeValidator(_roles)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 # A file is looked at whole, in memory, before it is kept.
@@ -144,6 +164,11 @@ class Settings(BaseSettings):
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
+    trusted_proxies: Networks = ()
+    require_totp_roles: Roles = frozenset()
+    sign_ins_per_minute: NonNegativeInt = 120
+    requests_per_minute: NonNegativeInt = 600
+    device_requests_per_minute: NonNegativeInt = 400
     worker_case_limit: PositiveInt = 30
     sync_closed_days: PositiveInt = 30
     sync_hint_seconds: NonNegativeInt = 55

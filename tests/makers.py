@@ -143,7 +143,9 @@ class Installation:
         if worker.id not in self._tokens:
             now = self.clock.now()
             far = now.replace(year=now.year + 5)
-            pair = SignIn(new_id(now), worker.id, None, new_token(), new_token(), far, far)
+            pair = SignIn(
+                new_id(now), worker.id, None, new_token(), new_token(), far, far, signed_in_at=far
+            )  # fmt: skip
             with self.office.work(now) as uow:
                 uow.identity.add_sign_in(pair, now)
             self._tokens[worker.id] = pair.access
@@ -195,6 +197,10 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
         "environment": Environment.DEMO,
         "embed_worker": False,
         "public_base_url": "https://hotline.example",
+        # A clock that stands still gives no allowance back; tests of allowances set their own.
+        "sign_ins_per_minute": 0,
+        "requests_per_minute": 0,
+        "device_requests_per_minute": 0,
         "sync_hint_seconds": 0,
     }
     return Settings(_env_file=None, **{**values, **changes})

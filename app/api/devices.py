@@ -21,7 +21,7 @@ def register(asked: Asked, given: Given, body: DeviceIn) -> RegisteredOut:
     device_id = body.device or asked.device
     with asked.office.work(asked.now) as uow:
         kept = devices.register(
-            uow, asked.worker, device_id, name=body.name, minutes=given.token_minutes, now=asked.now
+            uow, asked.held, device_id, name=body.name, minutes=given.token_minutes, now=asked.now
         )
     return RegisteredOut(
         **_shown(kept.device).model_dump(), access_token=kept.pair.access,

@@ -3,21 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from app.api.duress import must_be_empty, nobody_like
 from app.api.lines import Lines
+from app.api.origins import SignInTerms
 from app.api.problems import Problem
-from app.identity.rules import Action, Worker
+from app.identity.rules import Action, Holder, Worker
 from app.kernel.clock import Clock
 from app.kernel.refusal import NotSignedIn
 from app.store.files import FileStore
 from app.usecases import signing_in
 from app.usecases.unit_of_work import Office
 
+# What a door shows to somebody who was forced to sign in: nothing, without being opened; what it shows to
+# a worker whose eyes see nothing; or what it always shows.
+UnderDuress = Literal["closed", "sees_nothing", "as_usual"]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _BEARER = OAuth2PasswordBearer(tokenUrl="/v1/token", auto_error=False)
 
@@ -36,11 +41,12 @@ class Door(APIRouter):
         super().add_api_route(path, endpoint, **options)
 
 
-def lets(action: Action) -> Callable[[Handler], Handler]:
+def lets(action: Action, *, under_duress: UnderDuress = "closed") -> Callable[[Handler], Handler]:
     """Say what a route lets somebody do."""
 
     def mark(handler: Handler) -> Handler:
         vars(handler)["capability"] = action
+        vars(handler)["under_duress"] = under_duress
         return handler
 
     return mark
@@ -55,7 +61,7 @@ def may_answer(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers that a route may give besides the good one, for the OpenAPI document."""
     return {
         status: {"model": Problem, "content": {"application/problem+json": {}}}
-        for status in sorted({400, 401, 403, 422, *statuses})
+        for status in sorted({400, 401, 403, 422, 429, *statuses})
     }
 
 
@@ -69,6 +75,7 @@ class Services:
     recordings: FileStore
     files: FileStore
     look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
+    terms: SignInTerms
     lines: Lines = field(default_factory=Lines)
 
 
@@ -79,7 +86,12 @@ class Asking:
     worker: Worker
     office: Office
     now: datetime
-    device: str | None = None  # the id that the device gave itself at sign-in
+    held: Holder
+
+    @property
+    def device(self) -> str | None:
+        """The id that the device gave itself when its worker signed in."""
+        return self.held.device_id
 
 
 def services(request: Request) -> Services:
@@ -92,17 +104,34 @@ def asking(
     given: Annotated[Services, Depends(services)],
     token: Annotated[str | None, Depends(_BEARER)],
 ) -> Asking:
-    """The worker who asks, if the route's capability is theirs. Raises: NotSignedIn,
-    DeviceRevoked, NotAllowed."""
+    """The worker who asks, if the route's capability is theirs.
+
+    Raises: NotSignedIn, DeviceRevoked, TooManyRequests, NotAllowed, TotpNeeded, FreshSignInNeeded; and
+    what `must_be_empty` raises.
+    """
     if token is None:
         raise NotSignedIn
     now = given.clock.now()
     with given.office.look() as uow:
-        worker, device = signing_in.holder(uow, token, now=now)
-    capability = capability_of(request.scope["endpoint"])
+        held = signing_in.holder(uow, token, now=now)
+    _count(given.terms, held, now)
+    endpoint = request.scope["endpoint"]
+    capability = capability_of(endpoint)
     if capability is not None:
-        worker.must_be_allowed(capability)
-    return Asking(worker, given.office, now, device)
+        held.must_be_allowed(capability, now, totp_roles=given.terms.totp_roles)
+    worker = held.worker
+    if held.duress and endpoint.under_duress != "as_usual":
+        if endpoint.under_duress == "closed":
+            must_be_empty(request)
+        worker = nobody_like(worker)
+    return Asking(worker, given.office, now, held)
+
+
+def _count(terms: SignInTerms, held: Holder, now: datetime) -> None:
+    """Raises: TooManyRequests. The device first: one that runs wild must not use up its worker's share."""
+    worker_id = held.worker.id
+    terms.device_requests.take(f"{worker_id}/{held.device_id or ''}", now)
+    terms.requests.take(str(worker_id), now)
 
 
 Asked = Annotated[Asking, Depends(asking)]

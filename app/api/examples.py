@@ -69,6 +69,26 @@ _BREACH: Final = {
     "happened_at": None, "noticed_at": _OPENED, "due_at": "2026-06-11T03:00:00Z", "written_by": _WORKER,
     "written_at": _LATER, "state": "open", "notified_at": None, "closed_at": None,
 }  # fmt: skip
+_CONSENT_SHOWN: Final = {
+    "id": _ASKED, "case_id": _CASE, "person_id": _PERSON, "purpose": "share_embassy",
+    "organisation_id": None, "state": "given", "by": "self", "channel": "call", "witness": None,
+    "language": "km", "worker_id": _WORKER, "at": _LATER, "counts": True,
+}  # fmt: skip
+_REFERRAL_SHOWN: Final = {
+    "id": _ASKED, "case_id": _CASE, "kind": "embassy", "to_organisation": None, "recipient": None,
+    "purpose": "ឯកសារធ្វើដំណើរ", "needs_consent": "share_embassy", "data_items": ["name", "destination"],
+    "people": [_PERSON], "legal_basis": "consent", "reason": "គាត់បាត់លិខិតឆ្លងដែន", "state": "open",
+    "by": _WORKER, "at": _LATER, "confirmed_by": None, "confirmed_at": None, "ended_at": None,
+    "ended_because": None,
+}  # fmt: skip
+_WALL_SHOWN: Final = {
+    "id": _ASKED, "case_id": _CASE, "worker_id": _WORKER, "organisation_id": None,
+    "reason": "ជាសាច់ញាតិរបស់អ្នកជ្រើសរើស", "by": _OTHER, "at": _LATER,
+}  # fmt: skip
+_GUARDIAN_SHOWN: Final = {
+    "member_id": _OTHER, "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given",
+    "guardian_is_suspect": False, "worker_id": _WORKER, "at": _LATER,
+}  # fmt: skip
 _DEVICE: Final = {
     "device": "phone-7", "worker_id": _WORKER, "name": "ទូរស័ព្ទរបស់ដារ៉ា", "registered_at": _OPENED,
     "seen_at": None, "revoked_at": None,
@@ -94,10 +114,17 @@ SENT: Final[dict[str, Any]] = {
         "person_id": _PERSON, "reason": "ម្ចាស់ទិន្នន័យស្នើសុំ", "requested_by": "person", "notes": "erase",
     },
     "ReceiptOut": _RECEIPT,
+    "ConsentIn": {
+        "id": _ASKED, "person_id": _PERSON, "purpose": "share_embassy", "state": "given", "by": "self",
+        "channel": "call", "language": "km",
+    },
     "MemberPatch": {"wages_claimed": {"amount_minor": 90_000, "currency": "THB"}, "in_danger": False},
     "SettleIn": {"choice": "lost"},
     "DeviceIn": {"device": "phone-7", "name": "ទូរស័ព្ទរបស់ដារ៉ា"},
     "DutyIn": {"on_duty": False},
+    "GuardianIn": {
+        "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given", "guardian_is_suspect": False,
+    },
     "MembersIn": {"members": [{"id": _ASKED, "name": "សុខា", "phone": "+66812345678"}]},
     "NoteIn": {"id": _ASKED, "text": "បានទូរស័ព្ទទៅស្ថានទូត", "restricted": False},
     "PushIn": {
@@ -121,16 +148,26 @@ SENT: Final[dict[str, Any]] = {
     ],
     "ReconcileIn": {"kind": "note", "ids": [[_ASKED, 1]]},
     "ReasonIn": {"id": _ASKED, "reason": "ខ្ញុំឈប់សម្រាក"},
+    "ReferralIn": {
+        "id": _ASKED, "kind": "embassy", "purpose": "ឯកសារធ្វើដំណើរ", "data_items": ["name", "destination"],
+        "people": [_PERSON], "reason": "គាត់បាត់លិខិតឆ្លងដែន",
+    },
     "SafetyIn": {
         "may_text": "yes", "may_call": "yes", "may_leave_voicemail": "no",
         "hours": [{"begins": "22:00", "ends": "06:00", "days": ["sat", "sun"]}], "zone": "Asia/Bangkok",
         "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
         "after_dropped_call": "wait", "valid_until": "2026-12-01T00:00:00Z",
     },
+    "TotpCodeIn": {"code": "492039"},
+    "SecondPasswordIn": {"password": "…………"},
+    "NewPasswordIn": {"username": "dara", "code": "4K7M-Q2XR-9TVB", "new_password": "…"},
+    "TrainingIn": {"trained_for_children": True},
+    "WallIn": {"id": _ASKED, "worker_id": _WORKER, "reason": "ជាសាច់ញាតិរបស់អ្នកជ្រើសរើស"},
     "WorkerTextIn": {"id": _ASKED, "text": "សូមទូរស័ព្ទមកវិញពេលទំនេរ", "good_until": "2026-06-09T03:00:00Z"},
     "StatusIn": {"id": _ASKED, "status": "on_hold", "reason": "រង់ចាំស្ថានទូត", "until": "2026-06-22T03:00:00Z"},
     "Body_token_v1_token_post": {
         "grant_type": "password", "username": "dara", "password": "…", "device_id": "phone-7",
+        "device_name": "ទូរស័ព្ទរបស់ដារ៉ា", "otp": "492039",
     },
 }  # fmt: skip
 
@@ -152,11 +189,45 @@ ANSWERED: Final[dict[str, Any]] = {
             }
         ]
     },
+    "ConsentOut": _CONSENT_SHOWN,
+    "ConsentsOut": {
+        "items": [_CONSENT_SHOWN],
+        "unasked": [{"person_id": _PERSON, "purpose": "media", "state": "not_asked"}],
+        "history": [{**_CONSENT_SHOWN, "counts": None}],
+    },
     "CallOutOut": {"id": _ASKED, "status": "reached", "seconds": 240},
     "ContactAttemptOut": {
         "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "channel": "call", "outcome": "reached",
         "note": "សុវត្ថិភាព", "at": _LATER, "seconds": 240, "call_id": _OTHER,
     },
+    "RecoveryCodes": {"items": ["4K7M-Q2XR-9TVB", "7DPN-0C3H-WW2E"]},
+    "ResetCodeOut": {"code": "4K7M-Q2XR-9TVB", "expires_at": "2026-06-09T03:00:00Z"},
+    "SignIns": {
+        "items": [
+            {
+                "id": _OTHER, "device_id": "phone-7", "device_name": "ទូរស័ព្ទរបស់ដារ៉ា",
+                "began_at": _OPENED, "seen_at": _LATER, "current": True,
+            }
+        ]
+    },
+    "TotpSecretOut": {
+        "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "otpauth_uri": "otpauth://totp/Spean:dara?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Spean",
+    },
+    "Disclosures": {
+        "items": [
+            {
+                "id": _OTHER, "case_id": _CASE, "case_code": "4829-1376", "referral_id": _ASKED,
+                "from_organisation": _ORGANISATION, "kind": "embassy", "to_organisation": None,
+                "recipient": None, "legal_basis": "consent", "override": False,
+                "data_items": ["name", "destination"], "reason": "គាត់បាត់លិខិតឆ្លងដែន", "by": _WORKER,
+                "second": None, "at": _LATER,
+            }
+        ],
+        "next_cursor": None,
+    },
+    "GuardianOut": _GUARDIAN_SHOWN,
+    "HoldOut": {"id": _ASKED, "case_id": _CASE, "reason": "តុលាការកំពុងសួរ", "by": _OTHER, "at": _LATER},
     "RawArrival": {
         "id": "0193a8f2-7c1d-7e3a-9d0a-5b8e4c2f1a90",
         "text": '{"id": 7, "content": null}',
@@ -243,6 +314,8 @@ ANSWERED: Final[dict[str, Any]] = {
     "PhoneOut": _PHONE_SHOWN,
     "Phones": {"items": [_PHONE_SHOWN]},
     "Ready": {"status": "ready", "checks": {"database": "answers"}},
+    "ReferralOut": _REFERRAL_SHOWN,
+    "Referrals": {"items": [_REFERRAL_SHOWN]},
     "TaskPage": {
         "items": [
             {
@@ -254,6 +327,9 @@ ANSWERED: Final[dict[str, Any]] = {
     },
     "Timeline": {"items": [_TIMELINE_ITEM]},
     "Timers": {"items": [_TIMER]},
+    "TrainingOut": {"worker_id": _WORKER, "trained_for_children": True},
+    "WallOut": _WALL_SHOWN,
+    "Walls": {"items": [_WALL_SHOWN]},
     "WorkerTextOut": {
         "id": _ASKED, "state": "queued", "due_at": "2026-06-13T15:00:00Z", "waits_for": "outside_hours",
     },

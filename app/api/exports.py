@@ -37,7 +37,7 @@ When = Annotated[AwareDatetime | date, AfterValidator(_plausible)]
     responses={**may_answer(), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     response_class=StreamingResponse,
 )
-@lets(Action.EXPORT_CASES)
+@lets(Action.EXPORT_CASES, under_duress="sees_nothing")
 def cases_as_csv(
     asked: Asked,
     opened_from: Annotated[When | None, Query(alias="from", description="a day, or a time")] = None,

@@ -33,8 +33,11 @@ BY_STATUS: Final[Mapping[int, str]] = {
     415: "unsupported_media",
     422: "validation",
     429: "rate_limited",
+    503: "busy",
 }
 _OUR_STEP: Final = re.compile(r"|v1|[a-z][a-z._-]{1,30}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# What a program should do: let its worker give the password again. Source: RFC 9470, section 3.
+_SIGN_IN_AGAIN: Final = 'Bearer error="insufficient_user_authentication", max_age=600'
 TYPE: Final = "application/problem+json"
 
 
@@ -82,6 +85,10 @@ class Problems:
         headers = {}
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
+        if refusal.code == "fresh_sign_in_needed":
+            headers["WWW-Authenticate"] = _SIGN_IN_AGAIN
+        if seconds := refusal.details.get("seconds"):
+            headers["Retry-After"] = str(seconds)
         if minutes := refusal.details.get("minutes"):
             headers["Retry-After"] = str(int(minutes) * 60)
         if refusal.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -176,4 +176,24 @@ class DutyIn(Taken):
     on_duty: bool
 
 
+class TotpCodeIn(Taken):
+    """The code that the phone shows now."""
+
+    code: Word
+
+
+class SecondPasswordIn(Taken):
+    """A password for when somebody forces you to sign in: it opens an empty account."""
+
+    password: Annotated[str, Field(max_length=1000)]
+
+
+class NewPasswordIn(Taken):
+    """A new password, with the one-time code that a supervisor gave."""
+
+    username: Word
+    code: Word
+    new_password: Annotated[str, Field(max_length=1000)]
+
+
 __all__ = ["CategoryCode", "CountryCode", "Line", "Moment", "PhoneText", "Prose", "Sex", "Wages", "Word"]

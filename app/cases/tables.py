@@ -54,6 +54,7 @@ class CaseRow(SQLModel, table=True):
     outcome: str | None = None
     client_informed: str | None = None
     overdue_since: datetime | None = None
+    child_since: datetime | None = None
     conflict: str | None = None
     version: int
     event_count: int = 0
@@ -244,6 +245,125 @@ class CommandRow(SQLModel, table=True):
     at: datetime
 
 
+class ConsentRow(SQLModel, table=True):
+    """One answer of one person about one purpose. Answers are only ever added; the newest holds."""
+
+    __tablename__ = "consent"
+    __table_args__ = (UniqueConstraint("case_id", "number", name="consent_order"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id")
+    number: int
+    person_id: UUID | None = Field(default=None, foreign_key="person.id", index=True)
+    purpose: str
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    said: str
+    said_by: str
+    channel: str
+    language: str
+    witness: bytes | None = sealed_field()
+    worker_id: UUID = Field(foreign_key="worker.id")
+    at: datetime
+
+
+class GuardianRow(SQLModel, table=True):
+    """What is known of a child's guardian, and what the child says."""
+
+    __tablename__ = "guardian"
+
+    member_id: UUID = Field(primary_key=True, foreign_key="case_member.id")
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    name: bytes | None = sealed_field(row="member_id")
+    phone: bytes | None = sealed_field(row="member_id")
+    assent: str
+    guardian_is_suspect: bool
+    worker_id: UUID = Field(foreign_key="worker.id")
+    at: datetime
+
+
+class ReferralRow(SQLModel, table=True):
+    """A case handed to somebody; while it is open, an organisation that works here sees the case."""
+
+    __tablename__ = "referral"
+    __table_args__ = (partial_index("referral_open", "organisation_id", where="state = 'open'"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    from_organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    sent_to: str
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    recipient: bytes | None = sealed_field()
+    purpose: bytes = sealed_field(nullable=False)
+    needs: str
+    items: list[str] = json_field()
+    people: list[str] = json_field()
+    basis: str
+    reason: bytes = sealed_field(nullable=False)
+    worker_id: UUID = Field(foreign_key="worker.id")
+    at: datetime
+    state: str
+    confirmed_by: UUID | None = Field(default=None, foreign_key="worker.id")
+    confirmed_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_because: str | None = None
+
+
+class DisclosureRow(SQLModel, table=True):
+    """One handing over in the register. Rows are only ever added."""
+
+    __tablename__ = "disclosure"
+    __table_args__ = (Index("disclosure_by_time", "at", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    referral_id: UUID = Field(foreign_key="referral.id")
+    from_organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    sent_to: str
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    recipient: bytes | None = sealed_field()
+    basis: str
+    items: list[str] = json_field()
+    reason: bytes = sealed_field(nullable=False)
+    worker_id: UUID = Field(foreign_key="worker.id")
+    second_id: UUID | None = Field(default=None, foreign_key="worker.id")
+    at: datetime
+
+
+class WallRow(SQLModel, table=True):
+    """Whom a case is kept from, while the wall is not lifted."""
+
+    __tablename__ = "case_wall"
+    __table_args__ = (
+        partial_index("wall_of_worker", "worker_id", where="lifted_at IS NULL"),
+        partial_index("wall_of_organisation", "organisation_id", where="lifted_at IS NULL"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", index=True)
+    worker_id: UUID | None = Field(default=None, foreign_key="worker.id")
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    reason: bytes = sealed_field(nullable=False)
+    raised_by: UUID = Field(foreign_key="worker.id")
+    at: datetime
+    lifted_at: datetime | None = None
+    lifted_by: UUID | None = Field(default=None, foreign_key="worker.id")
+
+
+class HoldRow(SQLModel, table=True):
+    """Nothing of a case may be erased, while the hold is not lifted."""
+
+    __tablename__ = "legal_hold"
+    __table_args__ = (partial_index("hold_in_force", "case_id", where="lifted_at IS NULL", unique=True),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id")
+    reason: bytes = sealed_field(nullable=False)
+    held_by: UUID = Field(foreign_key="worker.id")
+    at: datetime
+    lifted_at: datetime | None = None
+    lifted_by: UUID | None = Field(default=None, foreign_key="worker.id")
+
+
 cases = table_of(CaseRow)
 case_categories = table_of(CaseCategoryRow)
 helpers = table_of(CaseHelperRow)
@@ -258,3 +378,9 @@ conflicts = table_of(ConflictRow)
 tasks = table_of(TaskRow)
 corrections = table_of(CorrectionRow)
 commands = table_of(CommandRow)
+consents = table_of(ConsentRow)
+guardians = table_of(GuardianRow)
+referrals = table_of(ReferralRow)
+disclosures = table_of(DisclosureRow)
+walls = table_of(WallRow)
+holds = table_of(HoldRow)

@@ -116,7 +116,7 @@ def _wish(sheet: SignInSheet) -> WorkerWish:
     person = sheet.person
     return WorkerWish(
         person.username, sheet.password, person.role, person.organisation, person.name,
-        Phone.parse(person.phone), frozenset(person.languages),
+        Phone.parse(person.phone), frozenset(person.languages), person.trained_for_children,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from app.crypto.keyring import KeyRing, KeyRingError
 from app.crypto.vault import Vault
 from app.i18n.catalogue import CatalogueError, Catalogues
 from app.i18n.wording import WordListError, load_unsafe_words
+from app.identity.rules import Role
 from app.identity.store import IdentityStore
 from app.intake.rules.lexicon import LexiconError, load_lexicon
 from app.settings import Environment, Settings
@@ -29,6 +30,7 @@ from app.usecases.health import Check, keeping_checks, outbox_checks, readiness,
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
+_SEE_MUCH: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR, Role.ADMIN})
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
@@ -99,6 +101,8 @@ def _set_up(settings: Settings) -> Iterator[Check]:
     yield _keys(settings, production=production)
     secure = settings.public_base_url.startswith("https://")
     yield Check("public_base_url", secure or not production, "https" if secure else "not https")
+    if production:
+        yield from _signing_in(settings)
     yield from _carriers(settings, configuration)
     yield _files_dir(settings.files_dir)
 
@@ -138,6 +142,16 @@ def _keys(settings: Settings, *, production: bool) -> Check:
     if mode & 0o077:
         return Check("keys", ok=False, finding=f"others may read {path}: chmod 600 it")
     return Check("keys", ok=True, finding="only their owner can read them")
+
+
+def _signing_in(settings: Settings) -> Iterator[Check]:
+    """Whether whoever sees much needs more than a password, and strangers can be told from workers."""
+    lacking = ", ".join(sorted(role.value for role in _SEE_MUCH - settings.require_totp_roles))
+    asked = f"not asked of {lacking}: see SPEAN_REQUIRE_TOTP_ROLES" if lacking else "asked of who sees much"
+    yield Check("one-time codes", ok=True, finding=asked, warns=bool(lacking))
+    unnamed = not settings.trusted_proxies
+    proxy = "none named: all sign-ins seem to come from one address, see SPEAN_TRUSTED_PROXIES"
+    yield Check("proxies", ok=True, finding=proxy if unnamed else "named", warns=unnamed)
 
 
 def _carriers(settings: Settings, configuration: Configuration | None) -> Iterator[Check]:

@@ -20,6 +20,7 @@ from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
 from app.cli.prompts import prompts_app
+from app.cli.protection import disclosures
 from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(disclosures)
 app.command()(doctor)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(supervision.worker_app, name="worker")

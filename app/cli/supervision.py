@@ -24,10 +24,11 @@ from app.cli.opening import MISUSED, REFUSED, opened, progress, read_settings, s
 from app.exports import service
 from app.exports.rules import WantedCases
 from app.identity.rules import Role
-from app.kernel.clock import day_begins
+from app.kernel.clock import day_begins, utc_text
 from app.kernel.language import Language
 from app.kernel.phone import NotAPhone, Phone
-from app.kernel.refusal import Refusal
+from app.kernel.refusal import NotFound, Refusal
+from app.usecases.credentials import allow_reset_by_operator
 from app.usecases.setting_up import WorkerWish, add_worker
 
 worker_app = typer.Typer(help="Workers.", no_args_is_help=True)
@@ -63,6 +64,9 @@ def add(
     name: Annotated[str | None, typer.Option(help="what colleagues call them")] = None,
     language: Annotated[list[Language] | None, typer.Option(help="a language that they speak")] = None,
     *,
+    trained: Annotated[
+        bool, typer.Option("--trained-for-children", help="trained to work with children")
+    ] = False,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password here")] = False,
 ) -> None:
     """Add a worker. The password is asked for, or read from standard input."""
@@ -76,13 +80,36 @@ def add(
     with opened(settings) as application:
         prepare(application)
         now = application.clock.now()
-        wish = WorkerWish(username, password, role, organisation, name, number, languages)
+        wish = WorkerWish(username, password, role, organisation, name, number, languages, trained)
         try:
             with application.office.work(now) as uow:
                 worker_id = add_worker(uow, wish, now=now)
         except Refusal as refusal:
             stop(f"not added: {refusal.details.get('problem', refusal.code)}")
         typer.echo(str(worker_id))
+
+
+@worker_app.command("reset")
+def reset(
+    username: Annotated[str, typer.Argument(help="the name to sign in with")],
+    *,
+    totp: Annotated[
+        bool, typer.Option("--totp", help="also let them sign in without one-time codes")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Print a code with which a worker chooses a new password within a day. Shown once."""
+    with opened(read_settings()) as application:
+        now = application.clock.now()
+        try:
+            with application.office.work(now) as uow:
+                made = allow_reset_by_operator(uow, username, drop_totp=totp, now=now)
+        except NotFound:
+            stop("no worker who may sign in has this name")
+    if as_json:
+        typer.echo(orjson.dumps({"code": made.code, "expires_at": utc_text(made.until)}))
+    else:
+        typer.echo(made.code)
 
 
 @audit_app.command("verify")

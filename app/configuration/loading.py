@@ -6,9 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from app.cases.rules.consent import Recipient
 from app.configuration.reading import Place, Reading, read_file
 from app.configuration.schema import (
     CategoriesFile,
+    ConsentFile,
     ConversationFile,
     EscalationFile,
     GatewaysFile,
@@ -47,11 +49,13 @@ def load_configuration(folder: Path) -> Configuration:
     words = read_file(own_or_shipped(folder, "conversation.yaml"), ConversationFile, section="silence")
     gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
     retention = read_file(own_or_shipped(folder, "retention.yaml"), RetentionFile, section="months")
+    consent = read_file(own_or_shipped(folder, "consent.yaml"), ConsentFile, section="purposes")
     _check_categories(categories, escalation, organisations)
     _check_retention(categories, retention)
     _check_ladders(escalation)
     _check_twins(organisations, gateways)
     _check_words(words)
+    _check_consent(consent, categories)
     if (
         categories.content is None
         or escalation.content is None
@@ -60,12 +64,13 @@ def load_configuration(folder: Path) -> Configuration:
         or gateways.content is None
         or words.content is None
         or retention.content is None
+        or consent.content is None
         or any(
             reading.problems
-            for reading in (categories, escalation, organisations, gateways, words, retention)
+            for reading in (categories, escalation, organisations, gateways, words, retention, consent)
         )
     ):
-        readings = (categories, escalation, days_off, organisations, gateways, words, retention)
+        readings = (categories, escalation, days_off, organisations, gateways, words, retention, consent)
         raise ConfigurationError(tuple(problem for reading in readings for problem in reading.problems))
     return Configuration(
         ladders=escalation.content.typed(days_off.content),
@@ -74,6 +79,8 @@ def load_configuration(folder: Path) -> Configuration:
         gateways=tuple(entry.typed() for entry in gateways.content.gateways),
         keywords=words.content.typed(),
         retention=retention.content.typed(),
+        consent=consent.content.typed(),
+        child_signs=consent.content.children.typed(),
     )
 
 
@@ -168,6 +175,26 @@ def _check_words(words: Reading[ConversationFile]) -> None:
             other = seen.setdefault(single_word(word), name)
             if other != name:
                 words.problem((name, number), f"“{word}” stands under {other} too")
+
+
+def _check_consent(consent: Reading[ConsentFile], categories: Reading[CategoriesFile]) -> None:
+    """Every recipient is there and needs a purpose that is; a partner needs one of each organisation."""
+    if consent.content is None:
+        return
+    purposes = consent.content.purposes
+    for to in Recipient:
+        if to not in consent.content.recipients:
+            consent.problem(("recipients", to.value), "is missing")
+    for to, entry in consent.content.recipients.items():
+        place: Place = ("recipients", to.value, "needs")
+        if entry.needs not in purposes:
+            consent.problem(place, f"“{entry.needs}” is not among the purposes")
+        elif purposes[entry.needs].for_each_organisation != (to is Recipient.ORGANISATION):
+            consent.problem(place, "only a partner organisation is asked about for each organisation")
+    known = categories.content.categories.keys() if categories.content else ()
+    for position, code in enumerate(consent.content.children.categories):
+        if categories.content and code not in known:
+            consent.problem(("children", "categories", position), f"“{code}” is not in categories.yaml")
 
 
 def _repeated(names: Iterable[str]) -> list[int]:

@@ -9,6 +9,8 @@ import holidays as public_holidays
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+from app.cases.rules.consent import Asking, ConsentPolicy, Recipient
+from app.cases.rules.guards import ChildSigns
 from app.configuration.values import (
     CategoryConfig,
     GatewayConfig,
@@ -325,3 +327,50 @@ class RetentionFile(_Group):
     def typed(self) -> RetentionRules:
         """The rules as the use cases know them."""
         return RetentionRules(self.default_months, self.months, self.texts_days, self.raw_days)
+
+
+class PurposeEntry(_Group):
+    """One thing that people are asked consent for."""
+
+    label: NamesField
+    for_each_organisation: bool = False
+
+
+class RecipientEntry(_Group):
+    """What a recipient asks of whoever refers a case to them."""
+
+    needs: Code
+    second_person: bool = False
+
+    def typed(self) -> Asking:
+        """The same as the rules know it."""
+        return Asking(self.needs, self.second_person)
+
+
+class ChildrenEntry(_Group):
+    """What makes a person of unknown age count as a child."""
+
+    categories: list[Code] = []
+    rules: list[Filled] = []
+
+    def typed(self) -> ChildSigns:
+        """The same as the rules know it."""
+        return ChildSigns(frozenset(self.categories), frozenset(self.rules))
+
+
+class ConsentFile(_Group):
+    """consent.yaml."""
+
+    purposes: dict[Code, PurposeEntry]
+    recipients: dict[Recipient, RecipientEntry]
+    children: ChildrenEntry = ChildrenEntry()
+
+    def typed(self) -> ConsentPolicy:
+        """What to ask consent for, and what each recipient needs."""
+        return ConsentPolicy(
+            purposes={code: entry.label.typed() for code, entry in self.purposes.items()},
+            for_each_organisation=frozenset(
+                code for code, entry in self.purposes.items() if entry.for_each_organisation
+            ),
+            recipients={to: entry.typed() for to, entry in self.recipients.items()},
+        )

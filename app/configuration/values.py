@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from app.cases.rules.consent import ConsentPolicy
+from app.cases.rules.guards import ChildSigns
 from app.escalation.rules import Ladders
 from app.intake.rules.conversation import Keywords
 from app.kernel.phone import Phone
@@ -94,3 +96,5 @@ class Configuration:
     gateways: tuple[GatewayConfig, ...]
     keywords: Keywords
     retention: RetentionRules
+    consent: ConsentPolicy
+    child_signs: ChildSigns

@@ -13,7 +13,7 @@ from app.i18n.catalogue import CatalogueError, Catalogues
 from app.i18n.parts import Encoding, clusters, encoding, parts, units
 
 # What a real text is filled with when it is measured.
-SAMPLE_VALUES: Final[Mapping[str, str]] = {"code": "4829-1376", "urgency": "U1"}
+SAMPLE_VALUES: Final[Mapping[str, str]] = {"code": "4829-1376", "urgency": "U1", "username": "tonle.case1"}
 # An acknowledgement and the question that goes with it are one message of two lines.
 JOINT: Final = "\n"
 ACKNOWLEDGEMENTS: Final = ("sms.ack_received", "sms.ack_urgent")

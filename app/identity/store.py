@@ -1,4 +1,4 @@
-"""Queries on organisations, workers, tokens and failed sign-ins."""
+"""Queries on organisations, workers and tokens."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from app.crypto.passwords import token_hash
 from app.crypto.vault import Place, Vault
-from app.identity.rules import Attempts, Organisation, Role, Worker
-from app.identity.tables import attempts, devices, organisations, tokens, workers
+from app.identity.rules import Holder, Organisation, Role, Worker
+from app.identity.tables import credentials, devices, organisations, tokens, workers
 from app.kernel.phone import Phone
-from app.store.rows import insert_new, insert_or_change
+from app.store.rows import insert_or_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,16 @@ class NewWorker:
     phone: Phone | None
     languages: frozenset[str]
     is_demo: bool = False
+    trained_for_children: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """One sign-in with its two tokens, as they are handed out once."""
+    """One pair of tokens, as they are handed out once.
+
+    `family_id` is the first pair's id, its own where it is the first. `signed_in_at` is when the
+    password was given; `duress`, that it was the second one, given under force.
+    """
 
     id: UUID
     worker_id: UUID
@@ -42,6 +47,9 @@ class SignIn:
     refresh: str
     access_until: datetime
     refresh_until: datetime
+    family_id: UUID | None = None
+    signed_in_at: datetime | None = None
+    duress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,9 @@ class KeptSignIn:
     replaced: bool
     revoked: bool
     refresh_until: datetime
+    family_id: UUID
+    signed_in_at: datetime | None
+    duress: bool
 
 
 class IdentityStore:
@@ -102,7 +113,7 @@ class IdentityStore:
             name=self._sealed(worker.name, worker.id, "name"),
             phone=self._sealed(worker.phone.e164 if worker.phone else None, worker.id, "phone"),
             languages=sorted(worker.languages), on_duty=True, active=True, is_demo=worker.is_demo,
-            created_at=now,
+            trained_for_children_at=now if worker.trained_for_children else None, created_at=now,
         ))  # fmt: skip
 
     def worker(self, worker_id: UUID) -> Worker | None:
@@ -155,6 +166,12 @@ class IdentityStore:
         """Whether routing may give this worker new cases."""
         self._connection.execute(update(workers).where(workers.c.id == worker_id).values(on_duty=on_duty))
 
+    def set_trained(self, worker_id: UUID, since: datetime | None) -> None:
+        """Since when this worker is trained to work with children; None where they are not."""
+        self._connection.execute(
+            update(workers).where(workers.c.id == worker_id).values(trained_for_children_at=since)
+        )
+
     def phones(self, worker_ids: Iterable[UUID]) -> dict[UUID, tuple[Phone, str]]:
         """The phone of each worker who has one, and the language to write to them in."""
         asked = select(workers.c.id, workers.c.phone, workers.c.languages).where(
@@ -185,19 +202,20 @@ class IdentityStore:
             id=sign_in.id, worker_id=sign_in.worker_id, device_id=sign_in.device_id,
             access_hash=token_hash(sign_in.access), refresh_hash=token_hash(sign_in.refresh),
             access_until=sign_in.access_until, refresh_until=sign_in.refresh_until, created_at=now,
+            family_id=sign_in.family_id or sign_in.id, signed_in_at=sign_in.signed_in_at,
+            duress=sign_in.duress,
         ))  # fmt: skip
 
-    def holder_of(self, access: str, now: datetime) -> tuple[Worker, str | None] | None:
-        """Whose access token this is, while it is good, and the device that it was given to."""
-        row = self._connection.execute(
-            select(workers, tokens.c.device_id)
-            .join(tokens, tokens.c.worker_id == workers.c.id)
-            .where(
-                tokens.c.access_hash == token_hash(access), tokens.c.access_until > now,
-                tokens.c.revoked_at.is_(None), workers.c.active,
-            )
-        ).one_or_none()  # fmt: skip
-        return (_worker(row), row.device_id) if row else None
+    def holder_of(self, access: str, now: datetime) -> Holder | None:
+        """Whose access token this is, while it is good."""
+        asked = {"access": token_hash(access), "now": now}
+        row = self._connection.execute(_HOLDER, asked).one_or_none()
+        if row is None:
+            return None
+        return Holder(
+            _worker(row), row.family_id, row.device_id, row.signed_in_at, row.duress,
+            row.totp_since is not None,
+        )  # fmt: skip
 
     def of_revoked_device(self, *, access: str = "", refresh: str = "") -> bool:
         """Whether this is a token of a device that was revoked."""
@@ -214,7 +232,7 @@ class IdentityStore:
             return None
         return KeptSignIn(
             row.id, row.worker_id, row.device_id, row.replaced_at is not None,
-            row.revoked_at is not None, row.refresh_until,
+            row.revoked_at is not None, row.refresh_until, row.family_id, row.signed_in_at, row.duress,
         )  # fmt: skip
 
     def replaced(self, sign_in_id: UUID, now: datetime) -> None:
@@ -230,29 +248,6 @@ class IdentityStore:
             .where(tokens.c.worker_id == worker_id, same, tokens.c.revoked_at.is_(None))
             .values(revoked_at=now)
         )
-
-    def attempts(self, username: str) -> Attempts:
-        """How sign-in has gone for a name lately."""
-        asked = select(attempts).where(attempts.c.name_index == self._vault.index("sign_in", username))
-        row = self._connection.execute(asked).one_or_none()
-        return Attempts(row.failed, row.last_at) if row else Attempts()
-
-    def locked_attempts(self, username: str, now: datetime) -> Attempts:
-        """As attempts, locked until the transaction ends, so that failures at one moment all count."""
-        key = {"name_index": self._vault.index("sign_in", username)}
-        insert_new(self._connection, attempts, {**key, "failed": 0, "last_at": now})
-        asked = select(attempts).where(attempts.c.name_index == key["name_index"]).with_for_update()
-        row = self._connection.execute(asked).one()
-        return Attempts(row.failed, row.last_at)
-
-    def save_attempts(self, username: str, kept: Attempts) -> None:
-        """Remember how sign-in has gone for a name; nothing is kept of a name that did well."""
-        key = {"name_index": self._vault.index("sign_in", username)}
-        if kept.failed and kept.last_at:
-            values = {"failed": kept.failed, "last_at": kept.last_at}
-            insert_or_change(self._connection, attempts, key, values)
-        else:
-            self._connection.execute(delete(attempts).where(attempts.c.name_index == key["name_index"]))
 
     def count_on_duty(self) -> dict[UUID | None, int]:
         """How many caseworkers are on duty, by organisation."""
@@ -276,6 +271,7 @@ def _worker(row: Row[Any]) -> Worker:
         frozenset(row.languages),
         row.on_duty,
         row.active,
+        row.trained_for_children_at is not None,
     )
 
 
@@ -290,6 +286,19 @@ def _first(languages: list[str]) -> str:
     return "km" if "km" in languages else next(iter(languages), "km")
 
 
+# Made once, for every request asks it.
+_HOLDER: Final = (
+    select(
+        workers, tokens.c.family_id, tokens.c.device_id, tokens.c.signed_in_at, tokens.c.duress,
+        credentials.c.totp_since,
+    )
+    .join(tokens, tokens.c.worker_id == workers.c.id)
+    .outerjoin(credentials, credentials.c.worker_id == workers.c.id)
+    .where(
+        tokens.c.access_hash == bindparam("access"), tokens.c.access_until > bindparam("now"),
+        tokens.c.revoked_at.is_(None), workers.c.active,
+    )
+)  # fmt: skip
 # Made once, for every case that is routed asks them.
 _ORGANISATIONS: Final = select(organisations).where(organisations.c.active).order_by(organisations.c.code)
 _CASEWORKERS: Final = (

@@ -1,4 +1,4 @@
-"""Organisations, workers, their tokens and their failed sign-ins, as rows."""
+"""Organisations, workers, their tokens and secrets, failed sign-ins and allowances, as rows."""
 
 from datetime import datetime
 from uuid import UUID
@@ -43,11 +43,12 @@ class WorkerRow(SQLModel, table=True):
     active: bool
     is_demo: bool
     last_assigned_at: datetime | None = None
+    trained_for_children_at: datetime | None = None
     created_at: datetime
 
 
 class TokenRow(SQLModel, table=True):
-    """One sign-in: its access token and refresh token, as hashes."""
+    """One pair of tokens, as hashes. The pairs that follow from one sign-in bear its `family_id`."""
 
     __tablename__ = "token"
 
@@ -61,6 +62,9 @@ class TokenRow(SQLModel, table=True):
     created_at: datetime
     replaced_at: datetime | None = None
     revoked_at: datetime | None = None
+    family_id: UUID = Field(index=True)
+    signed_in_at: datetime | None = None
+    duress: bool
 
 
 class DeviceRow(SQLModel, table=True):
@@ -87,13 +91,45 @@ class DeviceRow(SQLModel, table=True):
 
 
 class SignInAttemptRow(SQLModel, table=True):
-    """Failed sign-ins for one name, whether or not a worker bears it."""
+    """Failed sign-ins for one name at one place or everywhere, whether or not a worker bears it."""
 
     __tablename__ = "sign_in_attempt"
 
     name_index: bytes = Field(primary_key=True)
     failed: int
-    last_at: datetime
+    last_at: datetime = Field(index=True)
+
+
+class CredentialRow(SQLModel, table=True):
+    """What a worker signs in with besides the password. `totp_since` is null until the first code came."""
+
+    __tablename__ = "credential"
+
+    worker_id: UUID = Field(primary_key=True, foreign_key="worker.id")
+    totp_secret: bytes | None = sealed_field(row="worker_id")
+    totp_since: datetime | None = None
+    totp_step: int | None = None
+    duress_hash: str | None = None
+    reset_index: bytes | None = None
+    reset_until: datetime | None = None
+
+
+class RecoveryCodeRow(SQLModel, table=True):
+    """A code that stands in for a lost phone once; its row goes when it is used."""
+
+    __tablename__ = "recovery_code"
+
+    code_index: bytes = Field(primary_key=True)
+    worker_id: UUID = Field(foreign_key="worker.id", index=True)
+
+
+class AllowanceRow(SQLModel, table=True):
+    """How much somebody has used up: `spent_until`, in seconds since 1970, runs ahead of the clock."""
+
+    __tablename__ = "allowance"
+
+    who_index: bytes = Field(primary_key=True)
+    spent_until: float
 
 
 organisations = table_of(OrganisationRow)
@@ -101,3 +137,6 @@ workers = table_of(WorkerRow)
 tokens = table_of(TokenRow)
 devices = table_of(DeviceRow)
 attempts = table_of(SignInAttemptRow)
+credentials = table_of(CredentialRow)
+recovery_codes = table_of(RecoveryCodeRow)
+allowances = table_of(AllowanceRow)

@@ -118,12 +118,9 @@ class IntakeStore:
         row = self._connection.execute(_NEXT, {"now": now}).one_or_none()
         return self._waiting(row) if row else None
 
-    def taken(
-        self, arrival_id: UUID, *, message_id: UUID | None = None, call_id: UUID | None = None,
-        problem: str | None = None,
-    ) -> None:  # fmt: skip
-        """Reception is done with this arrival; `problem` as in `keep_answered`."""
-        self._set(arrival_id, state=TAKEN, problem=problem, message_id=message_id, call_id=call_id)
+    def taken(self, arrival_id: UUID, *, problem: str | None = None, **became: UUID | None) -> None:
+        """Reception made a `message_id` or `call_id` of this arrival, if any; `problem`: `keep_answered`."""
+        self._set(arrival_id, state=TAKEN, problem=problem, **became)
 
     def still_waits(self, arrival: Waiting) -> bool:
         """Whether the arrival is as it was when it was claimed; locked until the transaction ends."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from app.cases.rules.guards import shows_note
 from app.cases.rules.stages import Case
 from app.cases.store.records import Member, Person
 from app.escalation.store import Timer
-from app.identity.rules import Role, Worker
+from app.identity.rules import Worker
 from app.store.feed import Kind
 from app.sync.store import SyncStore
 from app.usecases.fields import FLAGS
@@ -121,8 +122,14 @@ def _notes(reader: Reader, ids: list[UUID]) -> dict[UUID, Document]:
     worker = reader.worker
 
     def shown(note: Any) -> str | None:  # noqa: ANN401 - a note
-        hidden = note.restricted and note.author_id != worker.id and worker.role is Role.CASEWORKER
-        return None if hidden else note.text
+        # Nobody's devices hold a case of another organisation but coordinators'.
+        readable = shows_note(
+            worker,
+            restricted=note.restricted,
+            author_id=note.author_id,
+            organisation_id=worker.organisation_id,
+        )
+        return note.text if readable else None
 
     return {
         note.id: {

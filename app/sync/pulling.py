@@ -230,7 +230,8 @@ def _outgrown(uow: UnitOfWork, worker: Worker, *, now: datetime) -> bool:
 
 
 def _mark(uow: UnitOfWork, worker: Worker) -> str:
-    return f"{worker.role}:{worker.organisation_id}:{uow.rulebook.code_lists_mark}"
+    who = f"{worker.role}:{worker.organisation_id}:{worker.trained_for_children}"
+    return f"{who}:{uow.rulebook.code_lists_mark}"
 
 
 __all__ = [

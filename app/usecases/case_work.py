@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.cases.rules import stages
 from app.cases.rules.facts import CaseAssigned, CaseClosed, ContactAttempted, Fact, NoteAdded
+from app.cases.rules.sharing import Ended
 from app.cases.rules.stages import AlreadyAccepted, Case, Outcome, Status
 from app.cases.store.records import ContactAttempt, Note
 from app.escalation.rules.ladder import ClockKind
@@ -14,8 +15,9 @@ from app.identity.rules import Action, Role, Worker
 from app.kernel.refusal import Refusal
 from app.outbox.rules import Purpose
 from app.usecases import clocks
-from app.usecases.opening import route_again
-from app.usecases.seeing import locked_case
+from app.usecases.ending import end_all
+from app.usecases.opening import route_again, take_from_barred
+from app.usecases.seeing import locked_case, who_may_know
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
 
@@ -52,13 +54,16 @@ class Command:
     id: UUID | None = None
     content: str = ""
 
-    def begin(self, uow: UnitOfWork, action: Action, now: datetime) -> tuple[Case, bool]:
+    def begin(
+        self, uow: UnitOfWork, action: Action, now: datetime, *, with_shared: bool = False
+    ) -> tuple[Case, bool]:
         """The case, locked, and whether the command is to be carried out (False: it was already).
 
+        `with_shared` lets those do it to whom the case was only referred.
         Raises: NotAllowed, NotFound, IdConflict.
         """
         self.worker.must_be_allowed(action)
-        case = locked_case(uow, self.worker, self.case_id)
+        case = locked_case(uow, self.worker, self.case_id, with_shared=with_shared)
         if self.id is None:
             return case, True
         first = uow.records.first_time(self.id, self.worker.id, self._fingerprint(uow), now)
@@ -124,7 +129,7 @@ def assign(uow: UnitOfWork, command: Command, to: CaseAssigned, *, now: datetime
     case, fresh = command.begin(uow, Action.ASSIGN_CASES, now)
     if not fresh:
         return case
-    target = _eligible(uow, command.worker, to)
+    target = _eligible(uow, command.worker, to, case)
     assigned, facts = stages.assign(case, target, now=now)
     saved = _save(uow, replace(assigned, overdue_since=None), facts, by=command.worker)
     if command.worker.role is Role.COORDINATOR:
@@ -142,7 +147,7 @@ def add_note(uow: UnitOfWork, command: Command, *, text: str, restricted: bool, 
 
     Raises: NotFound, IdConflict.
     """
-    case, fresh = command.begin(uow, Action.WORK_CASES, now)
+    case, fresh = command.begin(uow, Action.WORK_CASES, now, with_shared=True)
     note = Note(_own_id(command), case.id, command.worker.id, text, restricted, now)
     if not fresh:
         return uow.records.notes([note.id])[note.id]
@@ -204,6 +209,7 @@ def close(uow: UnitOfWork, command: Command, closing: CaseClosed, *, now: dateti
         return case
     saved = _save(uow, replace(closed, overdue_since=None), facts, by=command.worker)
     uow.outbox.safety.end(saved.id, now)
+    end_all(uow, saved.id, Ended.CASE_CLOSED, actor=command.worker.id, now=now)
     clocks.stop(uow, saved, clocks.ALL, now=now)
     return saved
 
@@ -220,9 +226,10 @@ def reopen(uow: UnitOfWork, command: Command, *, reason: str, now: datetime) -> 
     saved = _save(uow, reopened, facts, by=command.worker)
     uow.outbox.safety.end(saved.id, None)
     clocks.start(uow, saved, [ClockKind.ACCEPT, ClockKind.FIRST_CONTACT], now=now)
-    if saved.owner_id != command.worker.id:
+    moved = take_from_barred(uow, saved, now=now)
+    if moved is saved and saved.owner_id != command.worker.id:
         _tell_takers(uow, saved, now=now)
-    return saved
+    return moved
 
 
 def _save(uow: UnitOfWork, case: Case, facts: Iterable[Fact], *, by: Worker) -> Case:
@@ -239,7 +246,7 @@ def _progress(uow: UnitOfWork, case: Case, facts: Iterable[Fact], *, by: Worker,
     return saved
 
 
-def _eligible(uow: UnitOfWork, by: Worker, to: CaseAssigned) -> CaseAssigned:
+def _eligible(uow: UnitOfWork, by: Worker, to: CaseAssigned, case: Case) -> CaseAssigned:
     """The target with its organisation. Leads give within their own organisation, coordinators to any."""
     organisation_id = to.organisation_id
     if to.owner_id:
@@ -248,12 +255,23 @@ def _eligible(uow: UnitOfWork, by: Worker, to: CaseAssigned) -> CaseAssigned:
             raise NotEligible
         if organisation_id not in {None, owner.organisation_id}:
             raise NotEligible
+        if not who_may_know(uow, case.id, [owner.id]):
+            raise NotEligible
         organisation_id = owner.organisation_id
     if organisation_id not in {organisation.id for organisation in uow.identity.organisations()}:
+        raise NotEligible
+    guard = uow.cases.guard_of(case.id)
+    if organisation_id in guard.organisations or (guard.child and not _any_trained(uow, organisation_id)):
         raise NotEligible
     if by.role is not Role.COORDINATOR and organisation_id != by.organisation_id:
         raise NotEligible
     return replace(to, organisation_id=organisation_id)
+
+
+def _any_trained(uow: UnitOfWork, organisation_id: UUID | None) -> bool:
+    """Whether somebody there would see a case with a child."""
+    there = uow.identity.colleagues(organisation_id)
+    return any(one.trained_for_children and one.organisation_id == organisation_id for one in there)
 
 
 def _tell_takers(uow: UnitOfWork, case: Case, *, now: datetime) -> None:

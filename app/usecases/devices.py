@@ -5,11 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from app.audit.rules import Deed
-from app.identity.rules import Action, Device, DeviceRevoked, Role, Worker
+from app.identity.rules import Action, Device, DeviceRevoked, Holder, Role, Worker
 from app.identity.store import SignIn
 from app.kernel.ids import new_id
 from app.kernel.refusal import NotFound
-from app.usecases.signing_in import new_pair
+from app.usecases.signing_in import Beginning, new_pair
 from app.usecases.unit_of_work import UnitOfWork
 
 
@@ -22,12 +22,20 @@ class Registered:
 
 
 def register(  # noqa: PLR0913 - the transaction and the time are two of them
-    uow: UnitOfWork, worker: Worker, device_id: str | None, *, name: str | None, minutes: int, now: datetime
+    uow: UnitOfWork,
+    held: Holder,
+    device_id: str | None,
+    *,
+    name: str | None,
+    minutes: int,
+    now: datetime,
 ) -> Registered:
-    """The worker's device with a new pair of tokens; registering it again gives new tokens only.
+    """The holder's device with a new pair of tokens; registering it again gives new tokens only.
 
-    Raises: NotAllowed, DeviceRevoked.
+    The new tokens are no fresher than the old one: no password was given. Raises: NotAllowed,
+    DeviceRevoked.
     """
+    worker = held.worker
     worker.must_be_allowed(Action.SYNC)
     chosen = device_id or f"d_{new_id(now).hex}"
     known = uow.devices.of(worker.id, chosen)
@@ -36,7 +44,8 @@ def register(  # noqa: PLR0913 - the transaction and the time are two of them
     device = uow.devices.keep(worker.id, chosen, name=name, now=now)
     uow.identity.revoke_all(worker.id, chosen, now)
     uow.audit.record(Deed("device.registered", str(worker.id), device.id))
-    return Registered(device, new_pair(uow, worker.id, chosen, minutes=minutes, now=now))
+    of = Beginning(signed_in_at=held.signed_in_at, duress=held.duress)
+    return Registered(device, new_pair(uow, worker.id, chosen, minutes=minutes, now=now, of=of))
 
 
 def listed(uow: UnitOfWork, worker: Worker, *, now: datetime) -> list[Device]:

@@ -13,6 +13,7 @@ from app.escalation.store import Timer
 from app.identity.rules import Role
 from app.outbox.rules import Purpose
 from app.usecases.clocks import profile_of
+from app.usecases.seeing import who_may_know
 from app.usecases.unit_of_work import UnitOfWork
 from app.usecases.words import alert
 
@@ -38,7 +39,8 @@ def fire(uow: UnitOfWork, case_ids: Sequence[UUID], *, now: datetime) -> int:
     for timer in fired:
         case = cases[timer.case_id]
         owns = case.owner_id if timer.plan.to == "owner" else None
-        told = (owns,) if owns else people(timer.plan.to, case.organisation_id)
+        wanted = (owns,) if owns else people(timer.plan.to, case.organisation_id)
+        told = who_may_know(uow, case.id, wanted) or who_may_know(uow, case.id, people("coordinator", None))
         to_alert[case.id].update(told)
         _fire(uow, case, timer, told, now=now)
         following = next_timer(

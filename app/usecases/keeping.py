@@ -10,6 +10,7 @@ from uuid import UUID
 from app.audit.rules import Deed
 from app.cases.rules import stages
 from app.cases.rules.facts import CategoriesChanged, DetailsChanged, Fact
+from app.cases.rules.guards import must_suit_child
 from app.cases.rules.stages import Case
 from app.cases.store.records import Correction, Member, Person
 from app.identity.rules import SUPERVISES, Action, Role, Worker
@@ -21,8 +22,8 @@ from app.kernel.refusal import NotFound, Refusal
 from app.kernel.urgency import Urgency
 from app.usecases import clocks
 from app.usecases.case_work import IdConflict
-from app.usecases.opening import Draft, open_case
-from app.usecases.seeing import CaseView, locked_case, sight_of, views_of
+from app.usecases.opening import Draft, look_for_child, open_case, take_from_barred
+from app.usecases.seeing import CaseView, locked_case, sight_of, view_for, views_of
 from app.usecases.understanding import of_summary
 from app.usecases.unit_of_work import UnitOfWork
 
@@ -102,7 +103,10 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
     if first is None:
         raise IdConflict
     if not first:
-        return views_of(uow, [locked_case(uow, worker, intake.id)])[0]
+        opened = uow.cases.get(intake.id, None)
+        if opened is None:
+            raise NotFound
+        return view_for(uow, worker, opened)
     if uow.cases.get(intake.id, None):
         raise IdConflict
     _must_be_ours_to_name(uow, worker, [*people, *([intake.reporter.id] if intake.reporter else [])])
@@ -116,6 +120,7 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
         members=max(1, len(people)), summary=intake.summary,
         reporter_id=intake.reporter.id if intake.reporter else None, id=intake.id,
         within=worker.organisation_id, taker=worker.id if worker.role is Role.CASEWORKER else None,
+        births=tuple(member.person.birth_date for member in people.values()),
     )  # fmt: skip
     # The phone is locked before the worker who gets the case, as reception does it: a text of the same
     # person at this moment waits for us, where the other way round each would wait for the other.
@@ -131,7 +136,7 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
         uow.cases.add_phone(case.id, point.id, now, reporter_id)
     if worker.role is Role.COORDINATOR:
         uow.cases.add_helpers([(case.id, worker.id, Role.COORDINATOR)], now)
-    return views_of(uow, [case])[0]
+    return view_for(uow, worker, case)
 
 
 def edit(  # noqa: PLR0913 - the transaction and the time are two of them
@@ -147,7 +152,10 @@ def edit(  # noqa: PLR0913 - the transaction and the time are two of them
     if seen is not None and seen != case.version:
         raise PreconditionFailed(version=case.version)
     case.must_be_open()
+    must_suit_child(case, change.urgency)
     changed, facts = _edited(uow, case, change, worker, now=now)
+    changed, found = look_for_child(uow, changed, now=now)
+    facts += found
     if not facts:
         return views_of(uow, [case])[0]
     saved = uow.cases.save(replace(changed, updated_at=now))
@@ -155,7 +163,7 @@ def edit(  # noqa: PLR0913 - the transaction and the time are two of them
     for correction in _corrections(case, saved, change, now=now):
         uow.records.add_correction(case.id, correction)
     clocks.adapt(uow, case, saved, now=now)
-    return views_of(uow, [saved])[0]
+    return view_for(uow, worker, take_from_barred(uow, saved, now=now) if found else saved)
 
 
 def add_members(
@@ -176,10 +184,11 @@ def add_members(
     fresh = _members(case_id, added.values(), now=now)
     uow.records.add_members(fresh, now)
     count = max(case.member_count, len(known) + len(fresh))
-    saved = uow.cases.save(replace(case, member_count=count, updated_at=now))
-    uow.tell(case_id, [DetailsChanged(("members",))], actor=worker.id)
+    grown, found = look_for_child(uow, replace(case, member_count=count, updated_at=now), now=now)
+    saved = uow.cases.save(grown)
+    uow.tell(case_id, [DetailsChanged(("members",)), *found], actor=worker.id)
     clocks.adapt(uow, case, saved, now=now)
-    return views_of(uow, [saved])[0]
+    return view_for(uow, worker, take_from_barred(uow, saved, now=now) if found else saved)
 
 
 def finish_task(uow: UnitOfWork, worker: Worker, task_id: UUID, *, now: datetime) -> None:

@@ -261,7 +261,7 @@ def _heard(uow: UnitOfWork, came: Came, case: Case, turn: Turn, *, now: datetime
         case, categories=turn.categories, urgency=urgency, reasons=_reasons(came, turn), now=now
     )
     learnt, more = _filled_in(learnt, came.decision, now=now)
-    case = learn_more(uow, case, learnt, [*facts, *more], now=now)
+    case = learn_more(uow, case, learnt, [*facts, *more], reasons=tuple(_reasons(came, turn)), now=now)
     tell_owner(uow, case, now=now)
     return case
 

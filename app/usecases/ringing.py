@@ -17,6 +17,7 @@ from app.kernel.phone import Phone
 from app.kernel.refusal import NotAllowed, NotFound
 from app.usecases import case_work
 from app.usecases.case_work import Command
+from app.usecases.seeing import who_may_know
 from app.usecases.unit_of_work import UnitOfWork
 
 SCREEN: Document = (Gather((Play("ivr.staff_take"),)), Hangup())
@@ -30,6 +31,9 @@ def next_to_ring(uow: UnitOfWork, call: Call) -> UUID | None:
     case = uow.cases.get(call.case_id, None) if call.case_id else None
     busy = uow.calls.busy_workers() | set(call.rung)
     wanted = [worker for worker in _in_turn(uow, call, case) if worker.id not in busy]
+    if case:
+        told = who_may_know(uow, case.id, [worker.id for worker in wanted])
+        wanted = [worker for worker in wanted if worker.id in told]
     phones = uow.identity.phones(worker.id for worker in wanted)
     callers = uow.intake.phones([call.contact_point_id] if call.contact_point_id else []).values()
     for worker in wanted:

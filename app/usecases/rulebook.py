@@ -9,6 +9,8 @@ from functools import cached_property
 
 from app.attachments.rules.uploads import Limits
 from app.calls.rules.callbacks import CallbackRules
+from app.cases.rules.consent import ConsentPolicy
+from app.cases.rules.guards import ChildSigns
 from app.cases.rules.stages import Outcome, Status
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
@@ -70,6 +72,8 @@ class Rulebook:
     call_maker: Maker | None = None
     screens_calls: bool = True  # whether the carrier can ask whoever picks up to press a key
     retention: RetentionRules = field(default_factory=RetentionRules)
+    consent: ConsentPolicy = field(default_factory=ConsentPolicy)
+    child_signs: ChildSigns = field(default_factory=ChildSigns)
     attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
 

@@ -124,6 +124,8 @@ def set_safety(
     case = locked_case(uow, worker, case_id)
     point = point_of(uow, case_id, point_id)
     _must_make_sense(uow, safe, now=now)
+    if point.phone in uow.consents.suspects_phones(case_id):
+        safe = replace(safe, may_call=Known.NO, may_text=Known.NO, may_leave_voicemail=Known.NO)
     index = uow.outbox.phone_index(point.phone)
     before = uow.outbox.safety.in_case(case_id).get(index, {}).get(Source.CASEWORKER)
     old = before.safe if before else NOTHING_KNOWN

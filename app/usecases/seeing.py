@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from app.audit.rules import Deed
+from app.cases.rules.guards import shows_note
 from app.cases.rules.stages import Case, Sight, as_given_back
 from app.cases.store.cases import Wanted
 from app.cases.store.records import ContactAttempt, Member, Person, Task
@@ -15,6 +16,7 @@ from app.cases.store.timeline import TimelineItem
 from app.escalation.store import Timer
 from app.identity.rules import Action, Organisation, Role, Worker
 from app.kernel.refusal import NotFound
+from app.usecases.guests import handed_over
 from app.usecases.unit_of_work import UnitOfWork
 
 _INTAKE_PAGE: Final = 200
@@ -48,14 +50,27 @@ class Colleague:
     open_cases: int
 
 
-def sight_of(worker: Worker) -> Sight:
-    """Which cases this worker may know of."""
-    return Sight(worker.id, worker.organisation_id, worker.role is Role.COORDINATOR)
+def sight_of(worker: Worker, *, with_shared: bool = False) -> Sight:
+    """Which cases this worker may know of; `with_shared` only where guests see what was handed over."""
+    return Sight(
+        worker.id, worker.organisation_id, worker.role is Role.COORDINATOR, worker.trained_for_children,
+        with_shared,
+    )  # fmt: skip
 
 
-def locked_case(uow: UnitOfWork, worker: Worker, case_id: UUID) -> Case:
+def who_may_know(uow: UnitOfWork, case_id: UUID, worker_ids: Iterable[UUID]) -> tuple[UUID, ...]:
+    """Those of the workers from whom the case is kept by no wall and for no child's sake."""
+    asked = tuple(worker_ids)
+    guard = uow.cases.guard_of(case_id)
+    if not guard.stands:
+        return asked
+    workers = (uow.identity.worker(worker_id) for worker_id in asked)
+    return tuple(one.id for one in workers if one and not guard.keeps_out(sight_of(one)))
+
+
+def locked_case(uow: UnitOfWork, worker: Worker, case_id: UUID, *, with_shared: bool = False) -> Case:
     """The case, locked. Raises: NotFound, also for a case that is not this worker's to see."""
-    case = uow.cases.locked(case_id, sight_of(worker))
+    case = uow.cases.locked(case_id, sight_of(worker, with_shared=with_shared))
     if case is None:
         raise NotFound
     return case
@@ -65,30 +80,36 @@ def see_case(uow: UnitOfWork, worker: Worker, case_id: UUID) -> CaseView:
     """One case in full; the audit chain remembers who looked. Raises: NotFound."""
     case = _seen(uow, worker, case_id)
     uow.audit.record(Deed("case.read", str(worker.id), case_id))
-    return views_of(uow, [case])[0]
+    return _for_guests(uow, worker, views_of(uow, [case]))[0]
 
 
 def list_cases(uow: UnitOfWork, worker: Worker, wanted: Wanted, *, limit: int, total: bool) -> Page:
     """One page of the cases that this worker may know of, newest first."""
     worker.must_be_allowed(Action.READ_CASES)
-    sight = sight_of(worker)
+    sight = sight_of(worker, with_shared=True)
     found = uow.cases.listed(wanted, sight, limit + 1)
     count = uow.cases.count(wanted, sight) if total else None
-    return Page(tuple(views_of(uow, found[:limit])), len(found) > limit, count)
+    views = _for_guests(uow, worker, views_of(uow, found[:limit]))
+    return Page(tuple(views), len(found) > limit, count)
 
 
 def see_timeline(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[dict[str, Any]]:
     """What happened in a case, oldest first, with the words opened. Raises: NotFound."""
-    _seen(uow, worker, case_id)
+    case = _seen(uow, worker, case_id)
     uow.audit.record(Deed("timeline.read", str(worker.id), case_id))
     items = uow.timeline.of_case(case_id)
-    words = _words_of(uow, items, worker)
+    handed = handed_over(uow, worker, [case]).get(case_id)
+    if handed:
+        items = [replace(item, private={}) for item in items if handed.shows(item.kind)]
+    words = _words_of(uow, items, worker, case)
     return [_shown(item, words) for item in items]
 
 
 def see_timers(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[Timer]:
     """Every clock that a case ever had. Raises: NotFound."""
-    _seen(uow, worker, case_id)
+    worker.must_be_allowed(Action.READ_CASES)
+    if uow.cases.get(case_id, sight_of(worker)) is None:
+        raise NotFound
     return uow.timers.of_case(case_id)
 
 
@@ -200,13 +221,28 @@ def view_for(uow: UnitOfWork, worker: Worker, case: Case) -> CaseView:
 
 def _seen(uow: UnitOfWork, worker: Worker, case_id: UUID) -> Case:
     worker.must_be_allowed(Action.READ_CASES)
-    case = uow.cases.get(case_id, sight_of(worker))
+    case = uow.cases.get(case_id, sight_of(worker, with_shared=True))
     if case is None:
         raise NotFound
     return case
 
 
-def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dict[str, dict[str, Any]]:
+def _for_guests(uow: UnitOfWork, worker: Worker, views: list[CaseView]) -> list[CaseView]:
+    """The views, with no more than was handed over of cases that are another organisation's."""
+    handed = handed_over(uow, worker, [view.case for view in views])
+    if not handed:
+        return views
+    return [
+        CaseView(over.case(view.case), over.members(view.members), None, None)
+        if (over := handed.get(view.case.id))
+        else view
+        for view in views
+    ]
+
+
+def _words_of(
+    uow: UnitOfWork, items: list[TimelineItem], worker: Worker, case: Case
+) -> dict[str, dict[str, Any]]:
     """The words behind timeline items, by the id that an item carries."""
     found: dict[str, dict[str, Any]] = {}
     for message_id, body in uow.intake.bodies(_ids(items, "message_id")).items():
@@ -214,8 +250,10 @@ def _words_of(uow: UnitOfWork, items: list[TimelineItem], worker: Worker) -> dic
     for text_id, (body, to_staff) in uow.outbox.bodies(_ids(items, "outbox_id")).items():
         found[str(text_id)] = {"text": body or None, "to": "worker" if to_staff else "person"}
     for note_id, note in uow.records.notes(_ids(items, "note_id")).items():
-        hidden = note.restricted and note.author_id != worker.id and worker.role is Role.CASEWORKER
-        found[str(note_id)] = {"text": None if hidden else note.text or None}
+        shown = shows_note(
+            worker, restricted=note.restricted, author_id=note.author_id, organisation_id=case.organisation_id
+        )
+        found[str(note_id)] = {"text": (note.text or None) if shown else None}
     for attempt_id, attempt in uow.records.contact_attempts(_ids(items, "attempt_id")).items():
         found[str(attempt_id)] = {"note": attempt.note}
     return found
@@ -278,4 +316,5 @@ __all__ = [
     "sight_of",
     "view_for",
     "views_of",
+    "who_may_know",
 ]

@@ -8,14 +8,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.audit.rules import Deed
 from app.crypto.passwords import hash_password
-from app.identity.rules import Organisation, Role
+from app.identity.rules import SHORTEST_PASSWORD, Organisation, PasswordUnfit, Role, must_be_a_password
 from app.identity.store import NewWorker
 from app.kernel.ids import new_id
 from app.kernel.phone import Phone
 from app.kernel.refusal import Refusal
 from app.usecases.unit_of_work import UnitOfWork
 
-SHORTEST_PASSWORD: Final = 10
 LONGEST_NAME: Final = 64
 _DIGITS_OF_A_PHONE: Final = 7
 _OF_AN_ORGANISATION: Final = frozenset({Role.CASEWORKER, Role.DUTY_LEAD, Role.SUPERVISOR})
@@ -60,6 +59,7 @@ class WorkerWish:
     name: str | None
     phone: Phone | None
     languages: frozenset[str]
+    trained_for_children: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class DemoPerson:
     name: str
     phone: str
     languages: tuple[str, ...] = ("km",)
+    trained_for_children: bool = False
 
 
 def organisation_id(code: str) -> UUID:
@@ -97,6 +98,10 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
         raise CannotAddWorker(problem="the name is taken")
     if len(wish.password) < SHORTEST_PASSWORD:
         raise CannotAddWorker(problem=f"the password needs {SHORTEST_PASSWORD} characters")
+    try:
+        must_be_a_password(wish.username, wish.password)
+    except PasswordUnfit:
+        raise CannotAddWorker(problem="the password is the name, or one letter again and again") from None
     organisation = uow.identity.organisation_id(wish.organisation) if wish.organisation else None
     if wish.organisation and organisation is None:
         raise CannotAddWorker(problem="no organisation has this code")
@@ -107,6 +112,7 @@ def add_worker(uow: UnitOfWork, wish: WorkerWish, *, now: datetime, is_demo: boo
         NewWorker(
             worker_id, wish.username, hash_password(wish.password, cheap=is_demo), wish.role, organisation,
             wish.name, wish.phone, wish.languages, is_demo,
+            wish.trained_for_children,
         ),
         now,
     )  # fmt: skip
@@ -134,7 +140,11 @@ def demo_people(organisations: Iterable[Organisation]) -> list[DemoPerson]:
         spoken = tuple(sorted(organisation.languages))
         for suffix, role in _POSTS:
             name, phone = next(names, ("សាកល្បង", f"+8551000{len(people):04d}"))
-            people.append(DemoPerson(f"{stem}.{suffix}", role, organisation.code, name, phone, spoken))
+            # One caseworker of each is not, so that the demo shows the difference.
+            trained = suffix != "case2"
+            people.append(
+                DemoPerson(f"{stem}.{suffix}", role, organisation.code, name, phone, spoken, trained)
+            )
     people.append(DemoPerson("coordinator", Role.COORDINATOR, None, "ចាន់ធូ សំបូរ", "+85510000201", ("km", "en")))
     people.append(DemoPerson("admin", Role.ADMIN, None, "រដ្ឋា គីរី", "+85510000202", ("km", "en")))
     return people

@@ -18,12 +18,18 @@ from app.calls.store.recordings import RecordingStore
 from app.cases.rules.facts import Fact
 from app.cases.store.cases import CaseStore
 from app.cases.store.conflicts import ConflictStore
+from app.cases.store.consents import ConsentStore
+from app.cases.store.guards import GuardStore
 from app.cases.store.records import RecordStore
 from app.cases.store.scope import ScopeStore
+from app.cases.store.sharing import SharingStore
 from app.cases.store.timeline import TimelineStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
+from app.identity.allowances import AllowanceStore
+from app.identity.credentials import CredentialStore
 from app.identity.devices import DeviceStore
+from app.identity.sign_ins import SignInStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
@@ -48,17 +54,21 @@ class UnitOfWork:
         self.connection = connection
         self.touched = Touched()
         self.claimed_at: datetime | None = None  # when a device says that this was done
+        self.allowances = AllowanceStore(connection, vault)
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
         self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
         self.conflicts = ConflictStore(connection, vault, self.touched)
+        self.credentials = CredentialStore(connection, vault)
         self.devices = DeviceStore(connection, vault)
         self.dials = DialStore(connection, vault)
         self.eraser = EraserStore(connection, vault)
         self.erasures = ErasureStore(connection, vault)
         self.feed = FeedStore(connection)
+        self.consents = ConsentStore(connection, vault)
+        self.guards = GuardStore(connection, vault)
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault, self.touched)
@@ -68,6 +78,8 @@ class UnitOfWork:
         self.recordings = RecordingStore(connection, vault)
         self.records = RecordStore(connection, vault, self.touched)
         self.scope = ScopeStore(connection)
+        self.sign_ins = SignInStore(connection, vault)
+        self.sharing = SharingStore(connection, vault)
         self.timeline = TimelineStore(connection, vault)
         self.timers = TimerStore(connection, self.touched)
         self.timing = TimingStore(connection)

@@ -27,6 +27,7 @@ from app.outbox.rules import (
     next_time_to_text,
 )
 from app.outbox.store import Queued
+from app.usecases.seeing import who_may_know
 from app.usecases.unit_of_work import UnitOfWork
 
 UNSAFE_WORDS = "unsafe_words"
@@ -129,10 +130,23 @@ def _body(uow: UnitOfWork, words: Words) -> str:
 def alert(  # noqa: PLR0913 - to whom, of what, in which words, why and when: none follows from another
     uow: UnitOfWork, workers: Iterable[UUID], case: Case, *, key: str, purpose: Purpose, now: datetime
 ) -> None:
-    """Tell workers that a case wants them. The words name no person and no problem."""
-    for worker_id, (phone, language) in sorted(uow.identity.phones(workers).items()):
+    """Tell workers that a case wants them. The words name no person and no problem.
+
+    Nothing is said to whom the case is kept from.
+    """
+    told = who_may_know(uow, case.id, workers)
+    for worker_id, (phone, language) in sorted(uow.identity.phones(told).items()):
         values = {"code": case.code, "urgency": case.urgency.value}
         words = Words(phone, (key,), language, None, values, purpose, case.id, worker_id)
+        say(uow, words, now=now)
+
+
+def alert_about(uow: UnitOfWork, workers: Iterable[UUID], username: str, *, key: str, now: datetime) -> None:
+    """Tell workers something about the sign-in of a colleague, by the name they sign in with."""
+    for worker_id, (phone, language) in sorted(uow.identity.phones(workers).items()):
+        words = Words(
+            phone, (key,), language, None, {"username": username}, Purpose.STAFF_ALERT, worker_id=worker_id
+        )
         say(uow, words, now=now)
 
 

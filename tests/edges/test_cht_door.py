@@ -203,8 +203,9 @@ def test_the_gateways_door_is_no_place_to_guess_a_workers_password(here: Install
     for _ in range(20):
         here.client.get(URL, auth=(worker.username, "a guess"))
     assert here.client.get(URL, auth=(worker.username, PASSWORD)).status_code == 401
+    # Whoever guesses there locks out only that door: the worker signs in as ever.
     form = {"grant_type": "password", "username": worker.username, "password": PASSWORD}
-    assert here.client.post("/v1/token", data=form).status_code == 429
+    assert here.client.post("/v1/token", data=form).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,26 @@ def test_the_doctor_names_keys_that_others_may_read(here: Installation, spean: C
     assert "chmod 600" in doctors(spean)["keys"]
 
 
+def test_the_doctor_warns_of_passwords_alone_and_of_a_proxy_without_a_name(production: CommandLine) -> None:
+    def warned() -> dict[str, str]:
+        checks = production.run("doctor", "--json").json["checks"]
+        return {one["name"]: one["finding"] for one in checks if one["warning"]}
+
+    assert "admin, coordinator, supervisor" in warned()["one-time codes"]
+    assert "SPEAN_TRUSTED_PROXIES" in warned()["proxies"]
+    production.environment["SPEAN_REQUIRE_TOTP_ROLES"] = "supervisor,coordinator,admin"
+    production.environment["SPEAN_TRUSTED_PROXIES"] = "10.0.0.0/8, ::1"
+    assert not {"one-time codes", "proxies"} & warned().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TRUSTED_PROXIES", "10.0.0.1, proxy"), ("REQUIRE_TOTP_ROLES", "chief")]
+)
+def test_the_doctor_names_a_proxy_or_role_that_is_none(spean: CommandLine, name: str, value: str) -> None:
+    spean.environment[f"SPEAN_{name}"] = value
+    assert f"SPEAN_{name}" in doctors(spean)["settings"]
+
+
 def test_the_doctor_names_a_missing_key_file_in_production(production: CommandLine) -> None:
     production.environment["SPEAN_KEYS_FILE"] = "nowhere.json"
     found = doctors(production)

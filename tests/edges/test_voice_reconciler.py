@@ -12,7 +12,8 @@ from app.calls.tables import missed_calls
 from app.identity.rules import Role
 from app.intake.tables import inbox
 from app.kernel.language import Language
-from app.usecases import health, recording_desk
+from app.usecases import answering, health, recording_desk
+from app.usecases.answering import Coming
 from tests.makers import Installation
 from tests.message_town import SECONDS
 from tests.outage import BEEP, Outage, an_outage
@@ -205,6 +206,18 @@ def test_calls_to_other_numbers_and_what_was_left_in_them_are_nobody_s_business_
     assert sorted(asked) == sorted(f"{sid}.json" for sid in (foreign.sid, ours_to_them.sid, nowhere.call_sid))
     assert not any(one.sid in path for path in town.asked("Recordings") for one in [*gone, nowhere])
     assert town.carrier.voice.deleted == []
+
+
+def test_a_call_of_ours_that_becomes_known_late_keeps_what_was_left_in_it(town: Outage) -> None:
+    call = town.untold(from_=NUMBER, to=SOMEBODY, direction="outbound-api")
+    town.left_in(call)
+    assert not town.look()
+    now = town.here.clock.now()
+    with town.here.office.work(now) as uow:
+        coming = Coming("twilio", ACCOUNT, call.sid, SOMEBODY, NUMBER, b"")
+        answering.begin(uow, coming, now=now)
+    assert town.look()
+    assert town.row.state == "finished"
 
 
 def test_what_was_left_in_a_call_longer_ago_than_the_list_goes_back_is_found_with_its_call(

@@ -7,10 +7,11 @@ import app.bootstrap  # noqa: F401 - it imports every table of the program
 from app.privacy.rules import FATES, Fate
 from app.privacy.tables import erasures
 
-# Fingerprints of tokens and of requests, which identify no client.
+# Fingerprints of tokens and of requests, and secrets of workers, which identify no client.
 NOT_PERSONAL = {
     ("token", "access_hash"), ("token", "refresh_hash"), ("command", "fingerprint"),
-    ("device", "lineage"),
+    ("device", "lineage"), ("credential", "totp_secret"), ("credential", "reset_index"),
+    ("recovery_code", "code_index"), ("allowance", "who_index"),
 }  # fmt: skip
 
 

@@ -93,7 +93,13 @@ def test_whoever_is_not_signed_in_gets_401_from_every_door_but_the_open_ones(her
 
 def test_only_these_doors_stand_open(here: Installation) -> None:
     found = {(m, p) for m, p, end in _routes(_app(here)) if capability_of(end) is Action.OPEN_DOOR}
-    assert found == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("POST", "/v1/token")}
+    assert found == {
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("POST", "/v1/token"),
+        ("POST", "/v1/password"),
+    }
 
 
 def test_every_operation_says_in_words_what_it_does(here: Installation) -> None:

@@ -37,6 +37,11 @@ GIVEN = {
     "app/cases/store/records.py": {
         ("person", "name"), ("person", "phone"), ("contact_attempt", "note"),
     },
+    "app/cases/store/consents.py": {("guardian", "name"), ("guardian", "phone")},
+    "app/cases/store/sharing.py": {
+        ("referral", "recipient"), ("referral", "purpose"), ("referral", "reason"),
+        ("disclosure", "recipient"), ("disclosure", "reason"),
+    },
     "app/identity/store.py": {("worker", "name"), ("worker", "phone")},
     "app/store/columns.py": set(),  # the registry itself
 }  # fmt: skip

@@ -32,7 +32,7 @@ def test_the_example_shows_the_default(name: str, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(f"SPEAN_{name}", shown)
         assert getattr(Settings(_env_file=None), name.lower()) == default
     else:
-        assert default in {"", None, ROOT / "config", ROOT / "locales"}
+        assert default in {"", None, (), frozenset(), ROOT / "config", ROOT / "locales"}
 
 
 def test_the_example_can_be_used_as_it_is() -> None:

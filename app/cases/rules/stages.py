@@ -152,6 +152,7 @@ class Case:
     outcome: Outcome | None = None
     client_informed: str | None = None
     overdue_since: datetime | None = None
+    child_since: datetime | None = None  # when it was found that a child is affected
     conflict: str | None = None  # `hard` while a person has to say which of two values holds
     version: int = 1
 
@@ -235,6 +236,7 @@ def as_given_back(case: Case) -> Case:
         outcome=None,
         client_informed=None,
         overdue_since=None,
+        child_since=None,
         conflict=None,
         updated_at=case.opened_at,
         version=1,
@@ -372,8 +374,14 @@ def set_urgency(case: Case, to: Urgency, *, reason: str | None, may_lower: bool,
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Which cases a worker may know of: those of one organisation, or what coordinators look after."""
+    """Which cases a worker may know of: those of one organisation, or what coordinators look after.
+
+    `with_shared` adds what others referred to the organisation: for doors that show a guest no more
+    than was handed over.
+    """
 
     worker_id: UUID
     organisation_id: UUID | None
     coordinates: bool
+    trained_for_children: bool = False
+    with_shared: bool = False

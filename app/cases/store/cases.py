@@ -27,8 +27,10 @@ from sqlalchemy import (
     update,
 )
 
+from app.cases.rules.guards import Guard
+from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
-from app.cases.tables import case_categories, case_phones, cases, declines, helpers
+from app.cases.tables import case_categories, case_phones, cases, declines, helpers, referrals, walls
 from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
@@ -202,6 +204,15 @@ class CaseStore:
         asked = select(declines.c.worker_id).where(declines.c.case_id == case_id)
         return frozenset(self._connection.execute(asked).scalars())
 
+    def guard_of(self, case_id: UUID) -> Guard:
+        """From whom the case is kept."""
+        rows = self._connection.execute(_GUARD, {"case": case_id}).all()
+        return Guard(
+            child=any(row.child_since is not None for row in rows),
+            workers=frozenset(row.worker_id for row in rows if row.worker_id),
+            organisations=frozenset(row.organisation_id for row in rows if row.organisation_id),
+        )
+
     def load(self, limits: Mapping[UUID, int], capacities: Mapping[UUID, int]) -> Load:
         """Open cases of each worker and organisation named, counted no further than their limit.
 
@@ -265,8 +276,8 @@ class CaseStore:
             "opened_at": case.opened_at, "accepted_at": case.accepted_at,
             "first_contact_at": case.first_contact_at, "closed_at": case.closed_at,
             "hold_until": case.hold_until, "outcome": case.outcome, "client_informed": case.client_informed,
-            "overdue_since": case.overdue_since, "conflict": case.conflict, "version": case.version,
-            "updated_at": case.updated_at,
+            "overdue_since": case.overdue_since, "conflict": case.conflict,
+            "child_since": case.child_since, "version": case.version, "updated_at": case.updated_at,
         }  # fmt: skip
 
     def _case(self, row: Row[Any]) -> Case:
@@ -286,6 +297,7 @@ class CaseStore:
             accepted_at=row.accepted_at, first_contact_at=row.first_contact_at, closed_at=row.closed_at,
             hold_until=row.hold_until, outcome=Outcome(row.outcome) if row.outcome else None,
             client_informed=row.client_informed, overdue_since=row.overdue_since, conflict=row.conflict,
+            child_since=row.child_since,
             version=row.version,
         )  # fmt: skip
 
@@ -294,12 +306,45 @@ def seen_by(sight: Sight | None) -> Any:  # noqa: ANN401 - SQL expression
     """The condition under which a case is there for these eyes."""
     if sight is None:
         return true()
-    if not sight.coordinates:
-        return cases.c.organisation_id == sight.organisation_id
-    helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
-    return or_(
-        cases.c.queue == Queue.COORDINATOR, cases.c.owner_id == sight.worker_id, cases.c.id.in_(helped)
+    return and_(_within_reach(sight), open_to(sight))
+
+
+def open_to(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
+    """The condition under which a case is kept from these eyes by no wall and for no child's sake.
+
+    `Guard.keeps_out` says the same of one case.
+    """
+    sees_children = sight.trained_for_children or sight.coordinates
+    return kept_from_none(sight.worker_id, sight.organisation_id, sees_children=literal(sees_children))
+
+
+def kept_from_none(
+    worker_id: Any,  # noqa: ANN401 - an id, or a column of ids
+    organisation_id: Any,  # noqa: ANN401 - as above, or None
+    *,
+    sees_children: ColumnElement[bool],
+) -> ColumnElement[bool]:
+    """The same of a worker who may be a row of the statement that asks: the one place of the rule."""
+    against = walls.c.worker_id == worker_id
+    if organisation_id is not None:
+        against = or_(against, walls.c.organisation_id == organisation_id)
+    walled = exists().where(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None), against)
+    return and_(~walled, or_(cases.c.child_since.is_(None), sees_children))
+
+
+def _within_reach(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
+    if sight.coordinates:
+        helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
+        return or_(
+            cases.c.queue == Queue.COORDINATOR, cases.c.owner_id == sight.worker_id, cases.c.id.in_(helped)
+        )
+    ours = cases.c.organisation_id == sight.organisation_id
+    if not sight.with_shared:
+        return ours
+    shared = select(referrals.c.case_id).where(
+        referrals.c.organisation_id == sight.organisation_id, referrals.c.state == ReferralState.OPEN
     )
+    return or_(ours, cases.c.id.in_(shared))
 
 
 def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:
@@ -321,6 +366,11 @@ def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[
     )
 
 
+_GUARD: Final = (
+    select(cases.c.child_since, walls.c.worker_id, walls.c.organisation_id)
+    .select_from(cases.outerjoin(walls, and_(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None))))
+    .where(cases.c.id == bindparam("case"))
+)
 _OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
 _OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
 _BY_ID: Final = select(cases).where(cases.c.id.in_(bindparam("ids", expanding=True)))

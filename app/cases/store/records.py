@@ -253,6 +253,12 @@ class RecordStore:
         self._connection.execute(update(tasks).where(tasks.c.id == task.id).values(done_at=now, done_by=by))
         self._touched.note(Kind.TASK, task.id, task.case_id)
 
+    def finish_tasks_about(self, subject_id: UUID, *, kind: str, by: UUID, now: datetime) -> None:
+        """What the tasks of this kind asked about the subject was done."""
+        waiting = tasks.c.subject_id == subject_id, tasks.c.kind == kind, tasks.c.done_at.is_(None)
+        for row in self._connection.execute(select(tasks).where(*waiting)).all():
+            self.finish_task(_task(row), by=by, now=now)
+
     def add_correction(self, case_id: UUID, correction: Correction) -> None:
         """Keep what a person decided over the words."""
         self._connection.execute(insert(corrections).values(

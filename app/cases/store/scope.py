@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from app.cases.rules.stages import Queue
+from app.cases.store.cases import kept_from_none
 from app.cases.tables import cases, helpers
 from app.identity.rules import Role
 from app.identity.tables import workers
@@ -63,6 +64,11 @@ _HELD: Final = (
     .where(
         workers.c.active,
         workers.c.role != Role.ADMIN,
+        kept_from_none(
+            workers.c.id,
+            workers.c.organisation_id,
+            sees_children=or_(_COORDINATES, workers.c.trained_for_children_at.is_not(None)),
+        ),
         or_(cases.c.closed_at.is_(None), cases.c.closed_at > bindparam("closed_after")),
     )
 )

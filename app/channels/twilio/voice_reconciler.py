@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import requests
 import structlog
 from prometheus_client import Counter
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 
 from app.calls.rules.calls import LONGEST
 from app.channels.twilio.door import CARRIER
@@ -127,22 +127,20 @@ class VoiceReconciler:
             return catching_up.known_calls(uow, CARRIER, self.account.sid, sorted(set(sids)))
 
     def _unknown(self, listed: list[Any]) -> list[Any]:
-        """Those of the recordings that neither are known to us or as others', nor came to the inbox."""
+        """Those of the recordings that neither are known nor came to the inbox."""
         account = self.account.sid
         with self.office.look() as uow:
             known = catching_up.known_recordings(uow, CARRIER, account, [one.sid for one in listed])
             return [
                 one
                 for one in listed
-                if one.sid not in known
-                and one.call_sid not in self._others
-                and not catching_up.has_arrived(uow, CARRIER, account, _as_told(one))
+                if one.sid not in known and not catching_up.has_arrived(uow, CARRIER, account, _as_told(one))
             ]
 
     def _ours_of(self, sids: set[str]) -> dict[str, Any]:
         """Those of these calls that came to our numbers; each that did not is asked for once."""
         ours = {}
-        for sid in sorted(sids):
+        for sid in sorted(sids - self._others):
             call = self._fetched(sid)
             if call is not None and self._is_ours(call):
                 ours[sid] = call
@@ -154,7 +152,7 @@ class VoiceReconciler:
         """One call; None where Twilio no longer has it, and nobody can say whose it was."""
         try:
             return self._client.calls(sid).fetch()
-        except TwilioRestException as refused:
+        except (TwilioRestException, TwilioServiceException) as refused:
             if refused.status == _NOT_FOUND:
                 return None
             raise

@@ -223,18 +223,20 @@ class EraserStore:
             for column, fate in FATES[table.name].items()
             if column in table.c and (not only or column in only)
         }
+        sealed = {one.column.name: one for one in sealed_columns().get(table, ())}
         changed = 0
         for found in self._connection.execute(select(table).where(rows).with_for_update()).mappings().all():
             row = dict(found)
-            if values := self._values(table, row, fates):
+            if values := self._values(row, fates, sealed):
                 same = [column == row[column.name] for column in table.primary_key]
                 self._connection.execute(update(table).where(*same).values(**values))
                 changed += 1
         return changed
 
-    def _values(self, table: Table, row: Mapping[str, Any], fates: Mapping[str, Fate]) -> dict[str, Any]:
+    def _values(
+        self, row: Mapping[str, Any], fates: Mapping[str, Fate], sealed: Mapping[str, SealedColumn]
+    ) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        sealed = {one.column.name: one for one in sealed_columns()[table]}
         for column, fate in fates.items():
             if row[column] is None:
                 continue
