@@ -309,7 +309,8 @@ def _insert_entry(dialect: str) -> Any:  # noqa: ANN401 - as above
 @cache
 def _insert_doc(dialect: str) -> Any:  # noqa: ANN401 - as above
     fresh = insert_for(dialect, docs)
-    return fresh.on_conflict_do_update(index_elements=["kind", "doc_id"], set_={"rev": docs.c.rev + 1})
+    changed = {"rev": docs.c.rev + 1, "case_id": fresh.excluded.case_id}
+    return fresh.on_conflict_do_update(index_elements=["kind", "doc_id"], set_=changed)
 
 
 # Made once, for every change of a case asks them.
