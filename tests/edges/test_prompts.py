@@ -79,7 +79,7 @@ def test_the_doctor_warns_of_missing_prompts_and_calls_nothing_wrong(
 
     assert found()["ok"]
     line = next(line for line in spean.run("doctor").out.splitlines() if "ivr.menu" in line)
-    assert line.startswith("warn ")
+    assert line.startswith("look ")
     assert "spean prompts check" in line
     record_all(spean, folder)
     assert found() == {
