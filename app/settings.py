@@ -166,9 +166,9 @@ class Settings(BaseSettings):
     token_minutes: PositiveInt = 30
     trusted_proxies: Networks = ()
     require_totp_roles: Roles = frozenset()
-    sign_ins_per_minute: NonNegativeInt = 120
-    requests_per_minute: NonNegativeInt = 600
-    device_requests_per_minute: NonNegativeInt = 400
+    sign_ins_per_minute: NonNegativeInt = 240
+    requests_per_minute: NonNegativeInt = 3_000
+    device_requests_per_minute: NonNegativeInt = 2_400
     worker_case_limit: PositiveInt = 30
     sync_closed_days: PositiveInt = 30
     sync_hint_seconds: NonNegativeInt = 55

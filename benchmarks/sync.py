@@ -2,6 +2,8 @@
 
 import socket
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -18,7 +20,7 @@ from app.kernel.ids import new_id
 from app.sync import service
 from app.sync.service import JSON, Ask, Carrier
 from app.usecases.setting_up import organisation_id
-from benchmarks.crowd import Holder, Wanted, fill
+from benchmarks.crowd import QUEUE, Holder, Wanted, fill
 from benchmarks.engines import Engine, Run
 from benchmarks.report import Result, median, percentile
 from benchmarks.servers import serving
@@ -29,6 +31,11 @@ _BATCH = 50
 _PAGE = 100
 _IDLE = 300
 _ROUNDS = 3
+_CROWD_CASES = 500
+_SMALL = 20
+_AT_ONCE = 8
+_EVERY_SECONDS = 0.2
+_LOOKS = 100
 _ORGANISATION = "tonle-bridge"
 _KNOWN = "INSERT INTO feed_doc (kind, doc_id, case_id, rev) SELECT 'case', id, id, 1 FROM case_file"
 
@@ -41,7 +48,74 @@ def run(given: Run) -> list[Result]:
         "ready dicts: orjson over the same pages, made already: what no server can be faster than",
         f"idle: {_IDLE} pulls that give nothing, one after another, bytes of the whole answer",
     ]
-    return [Result(f"Sync: one device with {_CASES:,} cases", rows, notes)]
+    return [Result(f"Sync: one device with {_CASES:,} cases", rows, notes), _crowd(given)]
+
+
+def _crowd(given: Run) -> Result:
+    """How long many first syncs take together, and how long somebody with little to pull waits meanwhile."""
+    devices = given.size(60, 300)
+    rows = [_crowd_on(given, engine, devices) for engine in given.engines]
+    notes = [
+        f"{devices} devices make a first sync of {_CROWD_CASES} cases each, {_AT_ONCE} at a time",
+        f"meanwhile a worker with {_SMALL} cases pulls every {_EVERY_SECONDS} s; times: busy p95 by idle p95",
+    ]
+    return Result(f"Sync: {devices} first syncs at once", rows, notes)
+
+
+def _crowd_on(given: Run, engine: Engine, devices: int) -> dict[str, Any]:
+    with ExitStack() as open_until_end:
+        application = open_until_end.enter_context(given.application(engine))
+        small, small_token = _signed_in(application)
+        tokens = [_signed_in(application, f"crowd.{n}", Role.COORDINATOR)[1] for n in range(devices)]
+        holder = Holder(small.organisation_id, small.id, None)
+        holders = [QUEUE] * _CROWD_CASES + [holder] * _SMALL
+        fill(application.office, Wanted(holders, until=application.clock.now()))
+        with application.office.database.write() as connection:
+            connection.execute(text(_KNOWN))
+        server = open_until_end.enter_context(serving("sync", application.settings))
+        idle = _small_pulls(server.port, small_token, lambda waits: len(waits) >= _LOOKS)
+        with ThreadPoolExecutor(_AT_ONCE + 1) as pool:
+            began = time.perf_counter()
+            syncs = [pool.submit(_first_sync, server.port, token) for token in tokens]
+            busy = _small_pulls(server.port, small_token, lambda _: all(sync.done() for sync in syncs))
+            pulled = sum(sync.result() for sync in syncs)
+            seconds = time.perf_counter() - began
+    assert pulled >= devices * _CROWD_CASES
+    return {
+        "engine": engine.name,
+        "all in s": seconds,
+        "docs/s": pulled / seconds,
+        "idle p95 ms": percentile(idle, 0.95) * 1e3,
+        "busy p95 ms": percentile(busy, 0.95) * 1e3,
+        "times": percentile(busy, 0.95) / percentile(idle, 0.95),
+    }
+
+
+def _first_sync(port: int, token: str) -> int:
+    """How many documents a device without any is given, page after page."""
+    count, cursor = 0, ""
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        while True:
+            asked = f"&cursor={cursor}" if cursor else ""
+            answer = _asked(line, token, f"/v1/sync/pull?limit=100{asked}")
+            page = orjson.loads(answer.partition(b"\r\n\r\n")[2])
+            count, cursor = count + len(page["changes"]), page["cursor"]
+            if not page["more"]:
+                return count
+
+
+def _small_pulls(port: int, token: str, enough: Callable[[list[float]], bool]) -> list[float]:
+    """Seconds of a small device's pulls, one after another, until that is enough."""
+    waits: list[float] = []
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        answer = _asked(line, token, "/v1/sync/pull?limit=500&max_bytes=1000000")
+        cursor = orjson.loads(answer.partition(b"\r\n\r\n")[2])["cursor"]
+        while not enough(waits):
+            began = time.perf_counter()
+            _asked(line, token, f"/v1/sync/pull?cursor={cursor}")
+            waits.append(time.perf_counter() - began)
+            time.sleep(_EVERY_SECONDS)
+    return waits
 
 
 def _measured(given: Run, engine: Engine) -> dict[str, Any]:
@@ -143,15 +217,17 @@ def _asked(line: socket.socket, token: str, path: str) -> bytes:
         answer += line.recv(1 << 20)
 
 
-def _signed_in(application: Application) -> tuple[Worker, str]:
+def _signed_in(
+    application: Application, username: str = "bench.field", role: Role = Role.CASEWORKER
+) -> tuple[Worker, str]:
     now = application.clock.now()
     organisation: UUID = organisation_id(_ORGANISATION)
     wish = NewWorker(
-        new_id(now), "bench.field", "no password", Role.CASEWORKER, organisation, None, None,
-        frozenset({"km"}),
+        new_id(now), username, "no password", role,
+        organisation if role is Role.CASEWORKER else None, None, None, frozenset({"km"}),
     )  # fmt: skip
     far = now.replace(year=now.year + 1)
-    pair = SignIn(new_id(now), wish.id, "bench", new_token(), new_token(), far, far)
+    pair = SignIn(new_id(now), wish.id, username, new_token(), new_token(), far, far)
     with application.office.work(now) as uow:
         uow.identity.add_worker(wish, now)
         uow.identity.add_sign_in(pair, now)
