@@ -226,7 +226,8 @@ class Application:
     @cached_property
     def retention(self) -> Retention:
         """What lets go of recordings whose time is over."""
-        return Retention(self.office, self.recording_files, timedelta(days=self.settings.recording_days))
+        keep_for = timedelta(days=self.settings.recording_days)
+        return Retention(self.office, self.recording_files, self.files, keep_for)
 
     @cached_property
     def forgetting(self) -> Forgetting:

@@ -1,6 +1,6 @@
 """Letting go of what has been here long enough: the sound goes, the fact that it was there stays."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -112,17 +112,30 @@ def release(uow: UnitOfWork, point_id: UUID, *, now: datetime) -> list[str]:
     return cleared.files
 
 
-def sweep(office: Office, files: FileStore, *, now: datetime) -> int:
-    """Delete files of recordings that no row knows and that are older than a day. Returns how many."""
+Known = Callable[[UnitOfWork, Sequence[str]], frozenset[str]]
+
+
+def sweep(office: Office, files: FileStore, known_files: Known, *, now: datetime) -> int:
+    """Delete the files of a folder that no row knows and that are older than a day. Returns how many."""
     swept = 0
     for names in _batches(name for name, changed in files.names() if changed < now - _STRAY_AFTER):
         with office.look() as uow:
-            known = uow.recordings.known_files(names)
+            known = known_files(uow, names)
         for name in names:
             if name not in known:
                 files.delete(name)
                 swept += 1
     return swept
+
+
+def known_recordings(uow: UnitOfWork, names: Sequence[str]) -> frozenset[str]:
+    """Those of the files that hold a recording."""
+    return uow.recordings.known_files(names)
+
+
+def known_attachments(uow: UnitOfWork, names: Sequence[str]) -> frozenset[str]:
+    """Those of the files that hold an attachment, or are to be removed as one."""
+    return uow.attachments.file_names() & frozenset(names)
 
 
 def _batches(names: Iterator[str]) -> Iterator[list[str]]:

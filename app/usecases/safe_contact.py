@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.audit.rules import Deed
 from app.calls.rules.ivr import Safe
-from app.cases.rules.facts import CallDropped, SafetyChanged
+from app.cases.rules.facts import SafetyChanged
 from app.cases.rules.stages import Case
 from app.cases.store.records import Person
 from app.identity.rules import Action, Worker
@@ -26,7 +26,6 @@ from app.outbox.rules import (
     Reach,
     SafeContact,
     awaits_code_word,
-    call_back_at,
     call_refused_because,
     next_time_to_call,
     next_time_to_text,
@@ -42,7 +41,6 @@ _BY_KEY: Final[Mapping[Safe, Mapping[str, Any]]] = {
     Safe.NO: {"may_call": Known.NO},
     Safe.TEXT_ONLY: {"may_call": Known.NO, "may_text": Known.YES},
 }
-_CALL_BACK_WITHIN: Final = timedelta(minutes=30)
 # Set by the program, not by whoever writes the rest down.
 _NOT_WRITTEN: Final = frozenset({"code_word_heard_at", "opted_out_at", "country", "also_within"})
 
@@ -164,20 +162,6 @@ def leave(uow: UnitOfWork, point: ContactPoint, case_id: UUID | None, *, actor: 
     talk = uow.intake.conversation(point.id, came_at=now, now=now)
     if talk:
         uow.intake.converse(point.id, Conversation(talk.case_id, Talk(None, talk.talk.asked), now), now)
-
-
-def call_dropped(  # noqa: PLR0913 - which call, with whom and how pressing: none follows from another
-    uow: UnitOfWork, case: Case, phone: Phone, call_id: UUID, *, urgent: bool, now: datetime
-) -> datetime | None:
-    """A call with the person broke off: a human gets a task. Returns when it may be dialled again by
-    itself, which is never but for a person who asked for that.
-    """
-    again_at = call_back_at(uow.outbox.safety_of(phone), now, urgent=urgent)
-    uow.records.add_task(
-        kind="call_dropped", case_id=case.id, subject_id=call_id, due_at=now + _CALL_BACK_WITHIN, now=now
-    )
-    uow.tell(case.id, [CallDropped(call_id, again_at)], actor="calls")
-    return again_at
 
 
 def point_of(uow: UnitOfWork, case_id: UUID, point_id: UUID) -> ContactPoint:

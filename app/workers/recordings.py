@@ -139,6 +139,7 @@ class Retention:
 
     office: Office
     files: FileStore
+    attachments: FileStore
     keep_for: timedelta
     _next_at: datetime | None = None
 
@@ -157,7 +158,9 @@ class Retention:
             for name in names:
                 self.files.delete(name)
             erased += len(names)
-        return Retained(erased, retaining.sweep(self.office, self.files, now=now))
+        folders = ((self.files, retaining.known_recordings), (self.attachments, retaining.known_attachments))
+        swept = sum(retaining.sweep(self.office, files, known, now=now) for files, known in folders)
+        return Retained(erased, swept)
 
     def _erase(self, before: datetime, now: datetime) -> list[str]:
         with self.office.work(now) as uow:

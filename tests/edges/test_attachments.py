@@ -1,7 +1,9 @@
 """Reading attachments: whole or in part, only when complete, only by those who may, and remembered."""
 
 import hashlib
+import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -274,3 +276,17 @@ def test_a_damaged_file_is_our_fault_and_not_a_torn_answer(upload: Upload) -> No
     main.write_bytes(main.read_bytes()[:100])
     answer = upload.file()
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+
+
+def test_files_that_no_row_knows_are_swept_after_a_day_and_no_others(upload: Upload) -> None:
+    here = upload.here
+    upload.whole()
+    files = here.application.files
+    stray = files.new()
+    files.append(stray, [b"left by a crash"], at=0, limit=100)
+    (known,) = {name for name, _ in files.names()} - {stray.name}
+    long_ago = (here.clock.now() - timedelta(days=2)).timestamp()
+    for path in here.application.settings.files_dir.rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    assert here.application.retention.once(here.clock.now()).stray_files == 1
+    assert (files.exists(stray.name), files.exists(known)) == (False, True)

@@ -301,7 +301,7 @@ def test_the_budget_of_a_day_is_kept_and_what_is_over_it_waits_for_the_next(inst
         assert len(calling.tasks()) == 1
 
 
-def test_a_call_that_broke_off_is_dialled_again_only_for_who_asked_for_that(calling: Calling) -> None:
+def test_h5_a_call_that_broke_off_is_dialled_again_only_for_who_asked_for_that(calling: Calling) -> None:
     calling.here.a_worker()
     first = calling.case_of(calling.call("1", "2", HANG_UP))
     assert calling.calls_after(days=1) == []

@@ -1,14 +1,11 @@
-"""Safe contact from outside: code words (H3), silence (H4), dropped calls (H5), and the one gate."""
+"""Safe contact from outside: code words (H3), silence (H4), and the one gate."""
 
 import random
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from app.kernel.phone import Phone
 from app.outbox.rules import Purpose, text_refused_because
-from app.usecases import safe_contact
 from tests.makers import KHMER_LOCKED_IN, Installation
 from tests.safe_desk import SENDER, WORD, Desk
 from tests.talking import text
@@ -100,29 +97,6 @@ def test_h4_a_quick_exit_ends_everything_without_a_word(here: Installation, word
     assert desk.phones()[0]["call_refused_because"] == "opted_out"
     desk.here.a_text("START")
     assert desk.gone() == [text(desk.here, "sms.opt_in_done")]
-
-
-# H5: dropped calls -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("rule", "dials"),
-    [({}, False), ({"after_dropped_call": "wait"}, False), ({"after_dropped_call": "call_back"}, True)],
-)
-def test_h5_a_dropped_call_is_a_task_and_dials_by_itself_only_where_the_person_wants_it(
-    desk: Desk,
-    rule: dict[str, Any],
-    dials: bool,  # noqa: FBT001 - a case of the test
-) -> None:
-    desk.put(**rule)
-    now = desk.here.clock.now()
-    with desk.here.office.work(now) as uow:
-        case = uow.cases.get(desk.case_id, None)
-        assert case is not None
-        again_at = safe_contact.call_dropped(uow, case, Phone(SENDER), uuid4(), urgent=False, now=now)
-    assert again_at == (now if dials else None)
-    assert "call_dropped" in desk.tasks()
-    assert "call.dropped" in desk.here.kinds(desk.case_id)
 
 
 # The one gate ----------------------------------------------------------------------------------------------

@@ -254,11 +254,11 @@ def test_h18_a_hold_stands_until_it_is_lifted(desk: Desk) -> None:
     assert desk.do("legal-hold", {"reason": "ម្ដងទៀត"}, by=desk.supervisor).json() == first.json()
     other = UUID(desk.opened()["id"])
     with desk.here.office.look() as uow:
-        assert uow.guards.on_hold([desk.case_id, other]) == {desk.case_id}
+        assert uow.timing.held([desk.case_id, other]) == {desk.case_id}
     path = f"/v1/cases/{desk.case_id}/legal-hold"
     assert [desk.here.ask(desk.supervisor, "DELETE", path).status_code for _ in range(2)] == [204, 204]
     with desk.here.office.look() as uow:
-        assert uow.guards.on_hold([desk.case_id]) == frozenset()
+        assert uow.timing.held([desk.case_id]) == frozenset()
     kinds = [kind for kind in desk.here.kinds(desk.case_id) if kind.startswith("hold.")]
     assert kinds == ["hold.set", "hold.lifted"]
     assert desk.do("legal-hold", {"reason": "ក"}, by=desk.supervisor).json()["id"] != first.json()["id"]

@@ -1,6 +1,5 @@
 """Queries on conflict walls and legal holds."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -59,13 +58,6 @@ class GuardStore:
             .where(holds.c.case_id == case_id, holds.c.lifted_at.is_(None))
             .values(lifted_at=now, lifted_by=by)
         )
-
-    def on_hold(self, case_ids: Iterable[UUID]) -> frozenset[UUID]:
-        """Those of the cases of which nothing may be erased."""
-        asked = select(holds.c.case_id).where(
-            holds.c.case_id.in_(list(case_ids)), holds.c.lifted_at.is_(None)
-        )
-        return frozenset(self._connection.execute(asked).scalars())
 
     def _wall(self, row: Row[Any]) -> Wall:
         reason = self._vault.open(row.reason, Place("case_wall", row.id, "reason"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select, update
 from sqlmodel import SQLModel
 
 from app.privacy.rules import RetentionRules, months_before
@@ -22,9 +22,7 @@ class TimingStore:
 
     def held(self, case_ids: Iterable[UUID]) -> frozenset[UUID]:
         """Those of the cases of which nothing may be erased, because a legal hold is in force."""
-        holds = SQLModel.metadata.tables.get(_HOLDS)
-        if holds is None:
-            return frozenset()
+        holds = SQLModel.metadata.tables[_HOLDS]
         asked = select(holds.c.case_id).where(
             holds.c.case_id.in_(list(case_ids)), holds.c.lifted_at.is_(None)
         )
@@ -33,9 +31,7 @@ class TimingStore:
     def held_recordings(self) -> frozenset[UUID]:
         """The recordings of cases under legal hold."""
         tables = SQLModel.metadata.tables
-        holds = tables.get(_HOLDS)
-        if holds is None:
-            return frozenset()
+        holds = tables[_HOLDS]
         recordings, calls = tables["recording"], tables["call"]
         asked = (
             select(recordings.c.id)
@@ -141,17 +137,13 @@ def _time_over(rules: RetentionRules, now: datetime) -> ColumnElement[bool]:
 
 
 def _not_held() -> ColumnElement[bool]:
-    cases, holds = SQLModel.metadata.tables["case_file"], SQLModel.metadata.tables.get(_HOLDS)
-    if holds is None:
-        return true()
+    cases, holds = SQLModel.metadata.tables["case_file"], SQLModel.metadata.tables[_HOLDS]
     return ~exists().where(holds.c.case_id == cases.c.id, holds.c.lifted_at.is_(None))
 
 
 def _arrival_not_held() -> list[ColumnElement[bool]]:
     tables = SQLModel.metadata.tables
-    holds = tables.get(_HOLDS)
-    if holds is None:
-        return []
+    holds = tables[_HOLDS]
     inbox, links, calls = tables["inbox"], tables["message_case"], tables["call"]
     in_force = holds.c.lifted_at.is_(None)
     texts = exists().where(
