@@ -8,13 +8,10 @@ import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 
 from app.calls.rules.dialling import Dial
-from app.channels.twilio.reading import verdict_on
+from app.channels.twilio.reading import meaning_of
 from app.channels.twilio.rest import Account, client_of
 from app.outbox.rules import CallLeave, GiveUp, Hold, NotKnown, Sending, Taken, TryLater
 
-_TIMED_OUT: Final = 408
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
 # Our clock and theirs may differ by this much.
 _LOOK_BACK: Final = timedelta(minutes=5)
 _LOOK_AT: Final = 50
@@ -51,7 +48,7 @@ class TwilioCaller:
             sid = self._already_there(dial) if dial.may_be_placed else None
             sid = sid or self._client.calls.create(to=leave.phone.e164, **self._wish(dial)).sid
         except (TwilioRestException, TwilioServiceException) as refused:
-            return _meaning(refused.status, refused.code)
+            return meaning_of(refused.status, refused.code, _CALLS)
         except requests.exceptions.ConnectTimeout as cut:
             return TryLater(type(cut).__name__)
         except _UNCLEAR as cut:
@@ -77,14 +74,3 @@ class TwilioCaller:
             if found.sid not in dial.not_these and (made_at is None or made_at >= since):
                 return str(found.sid)
         return None
-
-
-def _meaning(status: int, code: int | str | None) -> Sending:
-    """What a refusal asks of us. Twilio has a code of its own for each; a proxy on the way has none."""
-    if status == _TOO_MANY:
-        return verdict_on("20429")
-    if status >= _SERVER_ERROR or status == _TIMED_OUT:
-        return NotKnown(f"http_{status}")
-    if code is None or str(code) == str(status):
-        return Hold(f"http_{status}")
-    return _CALLS.get(str(code)) or verdict_on(str(code))

@@ -15,12 +15,16 @@ from app.intake.rules.incoming import (
     Unreadable,
     kept_words,
 )
-from app.outbox.rules import GiveUp, Hold, Report, State, TryLater
+from app.outbox.rules import GiveUp, Hold, NotKnown, Report, Sending, State, TryLater
 
 # Not Twilio's: the fields in which a reconciler says when a text was written, or a call began, that it
 # found later.
 WRITTEN_AT: Final = "WrittenAt"
 BEGAN_AT: Final = "BeganAt"
+_TIMED_OUT: Final = 408
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_NONE: Final[Mapping[str, Sending]] = {}
 _CAME_IN: Final = frozenset({"received", "receiving"})
 
 _STATES: Final[Mapping[str, State]] = {
@@ -146,6 +150,20 @@ def left_in(fields: Mapping[str, str]) -> IncomingRecording | None:
         return None
     seconds = seconds_of(fields.get("RecordingDuration"))
     return IncomingRecording(sid, fields.get("CallSid", ""), seconds, finished=True)
+
+
+def meaning_of(status: int, code: int | str | None, known: Mapping[str, Sending] = _NONE) -> Sending:
+    """What a refusal of the REST interface asks of us; `known` goes before the codes of texts.
+
+    Twilio has a code of its own for each; a proxy on the way has none.
+    """
+    if status == _TOO_MANY:
+        return verdict_on("20429")
+    if status >= _SERVER_ERROR or status == _TIMED_OUT:
+        return NotKnown(f"http_{status}")
+    if code is None or str(code) == str(status):
+        return Hold(f"http_{status}")
+    return known.get(str(code)) or verdict_on(str(code))
 
 
 def _moment(text: str | None) -> datetime | None:

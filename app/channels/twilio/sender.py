@@ -6,13 +6,10 @@ from typing import Any, Final
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 
-from app.channels.twilio.reading import verdict_on
+from app.channels.twilio.reading import meaning_of
 from app.channels.twilio.rest import Account, client_of
-from app.outbox.rules import Hold, NotKnown, Sending, Taken, Text, TryLater
+from app.outbox.rules import NotKnown, Sending, Taken, Text, TryLater
 
-_TIMED_OUT: Final = 408
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
 # Our clock and theirs may differ by this much.
 _LOOK_BACK: Final = timedelta(minutes=15)
 _LOOK_AT: Final = 200
@@ -46,7 +43,7 @@ class TwilioSender:
             sid = self._already_there(text) if text.may_have_gone else None
             sid = sid or self._client.messages.create(**self._wish(text)).sid
         except (TwilioRestException, TwilioServiceException) as refused:
-            return _meaning(refused.status, refused.code)
+            return meaning_of(refused.status, refused.code)
         except requests.exceptions.ConnectTimeout as cut:
             return TryLater(type(cut).__name__)
         except _UNCLEAR as cut:
@@ -78,14 +75,3 @@ class TwilioSender:
             ):
                 return str(found.sid)
         return None
-
-
-def _meaning(status: int, code: int | str | None) -> Sending:
-    """What a refusal asks of us. Twilio has a code of its own for each; a proxy on the way has none."""
-    if status == _TOO_MANY:
-        return verdict_on("20429")
-    if status >= _SERVER_ERROR or status == _TIMED_OUT:
-        return NotKnown(f"http_{status}")
-    if code is None or str(code) == str(status):
-        return Hold(f"http_{status}")
-    return verdict_on(str(code))
