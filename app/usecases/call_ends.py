@@ -5,17 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.audit.rules import Deed
-from app.calls.rules.calls import Call, Ending, Kind
+from app.calls.rules.calls import LEFT_WITHIN, Call, Ending, Kind
 from app.calls.rules.ivr import Safe, Step
 from app.cases.rules.facts import CallEnded
 from app.usecases import calling_back, calling_out
 from app.usecases.unit_of_work import UnitOfWork
 
-_WITHIN: Final = {
-    "call_back": timedelta(hours=1),
-    "contact_otherwise": timedelta(hours=1),
-    "possible_danger": timedelta(minutes=15),
-}
 _URGENT_WITHIN: Final = timedelta(minutes=5)
 # Where a caller who pressed nothing and said nothing must have been for it to be more than a slip.
 _HEARD_OUT: Final = frozenset({Step.MESSAGE, Step.RECORD, Step.DONE})
@@ -60,7 +55,7 @@ def left_to_do(call: Call) -> str | None:
 
 def leave_to_human(uow: UnitOfWork, call: Call, wanted: str, *, now: datetime) -> None:
     """Put before a human what the call left to do, in its case if there is one."""
-    within = _URGENT_WITHIN if call.state.danger else _WITHIN[wanted]
+    within = _URGENT_WITHIN if call.state.danger else LEFT_WITHIN[wanted]
     subject = None if call.case_id else call.id
     uow.records.add_task(kind=wanted, case_id=call.case_id, subject_id=subject, due_at=now + within, now=now)
 

@@ -23,7 +23,7 @@ from app.calls.rules.callbacks import (
     Stage,
     Wait,
 )
-from app.calls.rules.calls import RING, RING_UNSCREENED, Call, Kind
+from app.calls.rules.calls import LEFT_WITHIN, RING, RING_UNSCREENED, Call, Kind
 from app.calls.rules.dialling import DialState
 from app.cases.rules.facts import CallDropped, CallReceived
 from app.kernel.ids import new_id
@@ -39,11 +39,6 @@ OWN_NUMBER: Final = "own_number"
 NO_NUMBER: Final = "no_number"
 BUDGET_USED_UP: Final = "callback_budget_used_up"
 NOT_CALLED_BACK: Final = "not_called_back"
-_WITHIN: Final = {
-    "call_back": timedelta(hours=1),
-    "contact_otherwise": timedelta(hours=1),
-    "possible_danger": timedelta(minutes=15),
-}
 _LOOK_WITHIN: Final = timedelta(hours=12)
 _DAY: Final = timedelta(days=1)
 _ALL_CALLERS: Final = "callbacks"
@@ -214,7 +209,7 @@ def _act(uow: UnitOfWork, missed: MissedCall, *, now: datetime) -> None:
         case Wait(until, because):
             if because == BUDGET:
                 uow.records.add_task_once(
-                    kind=BUDGET_USED_UP, subject_id=None, due_at=now + _WITHIN["call_back"], now=now
+                    kind=BUDGET_USED_UP, subject_id=None, due_at=now + LEFT_WITHIN["call_back"], now=now
                 )
             uow.missed.save(replace(missed, due_at=until, because=because))
         case HandOver(because):
@@ -257,7 +252,7 @@ def _task(uow: UnitOfWork, missed: MissedCall, kind: str, *, subject_id: UUID, n
     case = uow.cases.open_with_phone(missed.contact_point_id)
     uow.records.add_task(
         kind=kind, case_id=case.id if case else None, subject_id=None if case else subject_id,
-        due_at=now + _WITHIN[kind], now=now,
+        due_at=now + LEFT_WITHIN[kind], now=now,
     )  # fmt: skip
 
 

@@ -33,6 +33,12 @@ class Ending(StrEnum):
 # No call of ours lasts longer: rings, messages and a talk with a caseworker are each bounded.
 LONGEST: Final = timedelta(hours=2)
 LONGEST_TALK: Final = timedelta(minutes=60)
+# How soon a human is to see to what a call, or a ring, left them to do, by the kind of the task.
+LEFT_WITHIN: Final = {
+    "call_back": timedelta(hours=1),
+    "contact_otherwise": timedelta(hours=1),
+    "possible_danger": timedelta(minutes=15),
+}
 # Shorter than the time after which voicemail takes a call, where a carrier cannot ask who picked up.
 RING: Final = timedelta(seconds=25)
 RING_UNSCREENED: Final = timedelta(seconds=15)
