@@ -224,7 +224,8 @@ def test_rows_without_names_cannot_be_narrowed_by_what_they_do_not_show(column: 
         ({"categories": ("unpaid_wages",)}, True), ({"category": ("missing_person",)}, False),
         ({"sex": ("female",)}, True), ({"gender": ("Male", "Female")}, True), ({"sex": ("male",)}, False),
         ({"destination_country": ("TH", "MY")}, True), ({"CountryOfExploitation": ("MYS",)}, False),
-        ({"origin_channel": ("sms",), "sector": ("construction",)}, False), ({"ageBroad": ("24--26",)}, True),
+        ({"origin_channel": ("sms",), "sector": ("construction",)}, False),
+        ({"ageBroad": ("24--26",)}, True),
         ({"category_group": ("freedom",)}, True),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """What a member's traits are in the columns of the Counter Trafficking Data Collaborative."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -131,14 +132,14 @@ def _three_letters() -> dict[str, str]:
     found: dict[str, str] = {}
     for long, (short, *others) in sorted(get_global("territory_aliases").items()):
         is_code = len(long) == 3 and long.isalpha()  # noqa: PLR2004 - ISO 3166
-        if is_code and not others and long not in _FORMER and short not in _NO_COUNTRY:
+        if is_code and not others and long not in _FORMER and not _NO_COUNTRY.match(long):
             found[short] = long
     return found
 
 
+# Letters that ISO 3166 leaves to whoever needs some.
+_NO_COUNTRY: Final = re.compile("X|Q(?!AT)")
 # Letters of countries that are no more, or are called otherwise today. Source: ISO 3166-3.
 _FORMER: Final = frozenset({"BUR", "ZAR", "DDR", "FXX", "TMP", "YMD"})
-# Letters that ISO 3166 leaves to users: private worlds, the European Union as one country.
-_NO_COUNTRY: Final = frozenset({"EU", "QO", "UN", "XA", "XB", "XK", "XX", "ZZ"})
 _THREE_LETTERS: Final = _three_letters()
 COUNTRIES: Final = tuple(sorted(set(_THREE_LETTERS.values())))
