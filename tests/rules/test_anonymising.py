@@ -182,8 +182,8 @@ def test_a_window_holds_only_whole_months_by_the_office_s_clock() -> None:
     since, until = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 4, 30, 17, tzinfo=UTC)
     months = months_of(wanted(since=since, until=until), HOME, NOW)
     assert months == Months("2026-02", "2026-05")
-    held = [period for period in ("2026-01", "2026-02", "2026-04", "2026-05", "2026-Q1", "2026-Q2", "2026", "")
-            if months.hold(period)]  # fmt: skip
+    asked = ("2026-01", "2026-02", "2026-04", "2026-05", "2026-Q1", "2026-Q2", "2026", "")
+    held = [period for period in asked if months.hold(period)]
     assert held == ["2026-02", "2026-04"]
 
 
