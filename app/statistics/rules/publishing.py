@@ -204,8 +204,6 @@ def figures_of(window: Window, star: Star, cases: Mapping[str, Mapping[str, Coun
 
 def withheld_of(cells: Sequence[Cell]) -> frozenset[str]:
     """The dimensions of which a window's cells tell nothing."""
-    if any(cell.people == 0 for cell in cells if not cell.keys):
-        return frozenset()
     return frozenset(DIMENSIONS) - {name for cell in cells for name in cell.keys}
 
 
