@@ -151,10 +151,9 @@ class SyncStore:
 
     def extras(self, kind: str, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
         """Fields of documents that this version does not know."""
-        asked = select(extras).where(extras.c.kind == kind, extras.c.doc_id.in_(list(ids)))
         return {
             row.doc_id: dict(self._opened(row.fields, f"sync_extra.{kind}", row.doc_id))
-            for row in self._connection.execute(asked)
+            for row in self._connection.execute(_EXTRAS, {"kind": kind, "ids": list(ids)})
         }
 
     def set_extras(self, kind: Kind, doc_id: UUID, case_id: UUID | None, fields: Said) -> None:
@@ -199,3 +198,6 @@ def _by_id(table: Table) -> Any:  # noqa: ANN401 - a selection
 _OP: Final = _by_id(ops)
 _ADD_OP: Final = insert(ops)
 _ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"))
+_EXTRAS: Final = select(extras).where(
+    extras.c.kind == bindparam("kind"), extras.c.doc_id.in_(bindparam("ids", expanding=True))
+)
