@@ -359,7 +359,7 @@ _MEMBERS: Final = select(
     persons,
 ).join(persons, persons.c.id == members.c.person_id)
 # Made once, for every page of a device and every row that it pushes asks them.
-_IDS: Final = bindparam("ids", expanding=True)
+_IDS: Final[Any] = bindparam("ids", expanding=True)
 _MEMBERS_BY_ID: Final = _MEMBERS.where(members.c.id.in_(_IDS))
 _PEOPLE: Final = select(persons).where(persons.c.id.in_(_IDS))
 _NOTES: Final = select(notes).where(notes.c.id.in_(_IDS))
