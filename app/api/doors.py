@@ -13,6 +13,7 @@ from app.api.duress import must_be_empty, nobody_like
 from app.api.lines import Lines
 from app.api.origins import SignInTerms
 from app.api.problems import Problem
+from app.api.turns import Turns
 from app.identity.rules import Action, Holder, Worker
 from app.kernel.clock import Clock
 from app.kernel.refusal import NotSignedIn
@@ -77,6 +78,7 @@ class Services:
     look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
     terms: SignInTerms
     lines: Lines = field(default_factory=Lines)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)

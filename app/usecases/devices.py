@@ -76,12 +76,5 @@ def revoke(uow: UnitOfWork, worker: Worker, device_id: str, *, now: datetime) ->
             uow.audit.record(Deed("device.revoked", str(worker.id), device.id))
 
 
-def must_be_trusted(uow: UnitOfWork, worker_id: UUID, device_id: str | None) -> None:
-    """Raises: DeviceRevoked."""
-    device = uow.devices.of(worker_id, device_id) if device_id else None
-    if device and device.revoked_at:
-        raise DeviceRevoked
-
-
 def _everywhere(worker: Worker) -> bool:
     return worker.role in {Role.COORDINATOR, Role.ADMIN}
