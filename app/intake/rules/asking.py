@@ -17,6 +17,11 @@ _OPENING: Final = re.compile(
 # "… or not", unless it is "still not", "and not", "will not give".
 _NOT: Final = re.compile(rf"(?<![ែៅ])(?<![ែៅ] )(?<! ក)(?<=[\u1780-\u17d3 ])(អត់){_CALLED}")
 _TE: Final = re.compile(rf"(ទេ){_CALLED}")
+# "Which office", "of which kind" at the end; not "anywhere" behind a denial, nor the particle of a request.
+_WHICH: Final = re.compile(
+    "(?<=[\u1780-\u17d3])(?<!ផង)(?<!ហើយ)(?<!ទេ)(?<!ណាស់)(?<!ចុះ)(?<!ណា)(?<!ទៅ)(?<!វិញ)(?<!ឱ្យ)"
+    rf"(ណា|ណាដែរ|ណាខ្លះ){_CALLED}"
+)
 _LATIN_NOT: Final = re.compile(rf"(?<!tae )(?<!te )(?<!ko )(?<!kor )(?<!nov )(?<=[a-z] )(ott?){_CALLED}")
 _LATIN_TE: Final = re.compile(rf"(?<=[a-z] )(tee?){_CALLED}")
 _REACH: Final = 48  # characters before the particle in which a denial makes the sentence a statement
@@ -32,11 +37,14 @@ def question_ends(loose: str) -> Iterator[tuple[str, int, int]]:
     """How and where the loose key begins or ends like a question.
 
     `question_end` where no denial stands anywhere near, `clause_question` where none stands in the last
-    clause: the latter may still be the end of a long denial.
+    clause: the latter may still be the end of a long denial. `which_end` where it asks for one of many.
     """
     if opening := _OPENING.search(loose):
         yield "question_start", *opening.span(1)
     tail = max(0, len(loose) - _TAIL)
+    which = _WHICH.search(loose, tail)
+    if which and not _DENIED.search(loose, max(0, which.start() - _REACH), which.start()):
+        yield "which_end", *which.span(1)
     for pattern in (_NOT, _LATIN_NOT):
         if found := pattern.search(loose, tail):
             yield "question_end", *found.span(1)

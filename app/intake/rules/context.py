@@ -21,8 +21,9 @@ _FRAMES: Final = frozenset({"asked"})
 _IF_FRAMES: Final = frozenset({"asked_if"})
 _SAID: Final = frozenset({"say", "threat"})
 _SETTLED: Final = frozenset({"settled"})
+_SOLVED: Final = frozenset({"solved_word"})
 _HELPED: Final = frozenset({"thanked"})
-_OVER: Final = frozenset({"resolved_word", "settled", "thanked"})
+_OVER: Final = frozenset({"resolved_word", "solved_word", "settled", "thanked"})
 _THANKED: Final = frozenset({"thanks"})
 # Whoever still asks for something is not at the end of it.
 _ASKS_STILL: Final = frozenset({"help", "problem_word", "urgent", "call_me", "search", "help_still"})
@@ -37,6 +38,8 @@ _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 _INQUIRY: Final = frozenset({"inquiry"})
 _TELLS: Final = _IN_TIME | {"sos", "hunger", "how_long", "suicide"}
 _OWN_TOLD: Final = frozenset({"own_told"})
+_WHAT_DO: Final = frozenset({"what_do"})
+_THOUGHT_OF: Final = frozenset({"if", "when_word"})
 _ASKERS: Final = frozenset({"asker"})
 _BESIDE_THE_POINT: Final = frozenset({"hearsay", "inquiry_word", "help_q"})
 _CALLS: Final = frozenset({"help", "urgent"})
@@ -87,6 +90,9 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     family or a certain person stands beside what happened.
     """
     if not index.has(_INQUIRY) or index.has(_TELLS):
+        return []
+    # "What shall we do" is asked by somebody to whom it happens, unless it is a case that is thought of.
+    if index.has(_WHAT_DO) and not index.has(_THOUGHT_OF):
         return []
     askers = _askers(index, loose)
     heard = askers + [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
@@ -162,10 +168,14 @@ def _over(index: Index, loose: str) -> list[Span]:
 
 
 def _ended(index: Index, past: list[Span]) -> int | None:
-    """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so."""
+    """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so.
+
+    Without thanks only words that say of the whole matter that it is settled are enough.
+    """
     denials = index.denials()
-    over = [hit for hit in _hits(index, _OVER) if hit.start not in denials]
-    if not over or not index.has(_THANKED):
+    said = _hits(index, _OVER if index.has(_THANKED) else _SOLVED)
+    over = [hit for hit in said if hit.start not in denials]
+    if not over:
         return None
     if any(not any(start <= hit.start < end for start, end in past) for hit in _hits(index, _ASKS_STILL)):
         return None
