@@ -14,6 +14,13 @@ _OPENING: Final = re.compile(
     r"((?:is|are|does|do|did|can|could|will|would|should|may|must|has|have|what|when|where|which|who|why|how)"
     r"(?! +(?:not|you|to escape|to get out|to run))(?= ))"
 )
+# ", how to check …": a later clause that begins so; "who can we call" is no question about what is so.
+_LATER: Final = re.compile(
+    r"[,.;!?] *(?:and |but |so )?"
+    r"(how (?:to|does|do|much|many|long|is|are|will)|is (?:it|there|this)|are there|does the|which"
+    r"|what (?:is|are|law|kind|happens?|documents?|papers?)|where (?:is|are|does)"
+    r"|who (?:is|are|will|must|should))(?= )(?! +(?:escape|get out|run|leave))"
+)
 # "… or not", unless it is "still not", "and not", "will not give".
 _NOT: Final = re.compile(rf"(?<![ែៅ])(?<![ែៅ] )(?<! ក)(?<=[\u1780-\u17d3 ])(អត់){_CALLED}")
 _TE: Final = re.compile(rf"(ទេ){_CALLED}")
@@ -41,6 +48,8 @@ def question_ends(loose: str) -> Iterator[tuple[str, int, int]]:
     """
     if opening := _OPENING.search(loose):
         yield "question_start", *opening.span(1)
+    for later in _LATER.finditer(loose):
+        yield "question_start", *later.span(1)
     tail = max(0, len(loose) - _TAIL)
     which = _WHICH.search(loose, tail)
     if which and not _DENIED.search(loose, max(0, which.start() - _REACH), which.start()):
