@@ -22,7 +22,9 @@ _LATER: Final = re.compile(
     r"|who (?:is|are|will|must|should))(?= )(?! +(?:escape|get out|run|leave))"
 )
 # "… or not", unless it is "still not", "and not", "will not give".
-_NOT: Final = re.compile(rf"(?<![ែៅ])(?<![ែៅ] )(?<! ក)(?<=[\u1780-\u17d3 ])(អត់){_CALLED}")
+_NOT: Final = re.compile(rf"(?<![ែៅ])(?<![ែៅ] )(?<! ក)(?<!លុយ)(?<!ប្រាក់)(?<=[\u1780-\u17d3 ])(អត់){_CALLED}")
+_MEN: Final = re.compile(rf"(?<!ពិត)(?<!មិន)(?<!អត់)(មែន|មែនហ៎|មែនហ្នឹង){_CALLED}")
+_LATIN_MEN: Final = re.compile(rf"(?<!min )(?<!ot )(?<!pit )(?<=[a-z] )(men){_CALLED}")
 _TE: Final = re.compile(rf"(ទេ){_CALLED}")
 # "Which office", "of which kind" at the end; not "anywhere" behind a denial, nor the particle of a request.
 _WHICH: Final = re.compile(
@@ -54,7 +56,7 @@ def question_ends(loose: str) -> Iterator[tuple[str, int, int]]:
     which = _WHICH.search(loose, tail)
     if which and not _DENIED.search(loose, max(0, which.start() - _REACH), which.start()):
         yield "which_end", *which.span(1)
-    for pattern in (_NOT, _LATIN_NOT):
+    for pattern in (_NOT, _LATIN_NOT, _MEN, _LATIN_MEN):
         if found := pattern.search(loose, tail):
             yield "question_end", *found.span(1)
             yield "clause_question", *found.span(1)
