@@ -171,6 +171,7 @@ class Settings(BaseSettings):
     device_requests_per_minute: NonNegativeInt = 2_400
     worker_case_limit: PositiveInt = 30
     sync_closed_days: PositiveInt = 30
+    sync_offline_days: PositiveInt = 14
     sync_hint_seconds: NonNegativeInt = 55
 
     gateway_secrets: dict[str, str] = Field(

@@ -162,7 +162,7 @@ def _clear(uow: UnitOfWork, case: Case, scope: Scope, *, now: datetime) -> Clear
     if plain != case:
         cleared.add("case_file", 1)
     mentioned = [*([case.id] if scope.words else []), *([scope.person_id] if scope.person_id else people)]
-    uow.eraser.clear_mentions(mentioned, cleared)
+    uow.eraser.clear_mentions(mentioned, cleared, now)
     if cleared.counts:
         uow.cases.save(replace(plain, updated_at=now))
         _tell_devices(uow, case.id)

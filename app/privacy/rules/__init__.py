@@ -11,7 +11,7 @@ from app.privacy.rules.breaches import (
 )
 from app.privacy.rules.fates import FATES, Fate
 from app.privacy.rules.receipts import Receipt, Spared, UnderLegalHold, covered, digest_of
-from app.privacy.rules.retention import RetentionRules, months_before, year_only
+from app.privacy.rules.retention import RetentionRules, months_before
 
 __all__ = [
     "FATES",
@@ -30,5 +30,4 @@ __all__ = [
     "due_at",
     "months_before",
     "must_make_sense",
-    "year_only",
 ]
