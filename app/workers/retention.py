@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from app.privacy.service import ErasureLedger
 from app.store.files import FileStore
 from app.usecases import breaches, erasing, mending, retaining
 from app.usecases.retaining import LetGo
@@ -31,6 +32,7 @@ class Forgetting:
 
     office: Office
     files: FileStore
+    ledger: ErasureLedger
     _next_at: datetime | None = None
 
     def step(self, now: datetime) -> bool:
@@ -43,12 +45,22 @@ class Forgetting:
 
     def once(self, now: datetime) -> LetGo:
         """Everything whose time is over is gone, after what older versions left behind is as it should be."""
+        self.note_erasures()
         self._mend(now)
         cases, failed = self._each(retaining.next_cases, lambda one: self._pseudonymise(one, now), now)
         texts, no_texts = self._each(retaining.next_texts, lambda one: self._scrub(one, now), now)
         phones, no_phones = self._each(retaining.next_phones, lambda one: self._release(one, now), now)
         gone = LetGo(cases=cases, texts=texts, phones=phones, failed=failed + no_texts + no_phones)
         return replace(gone, arrivals=self._arrivals(now))
+
+    def note_erasures(self) -> int:
+        """Every erasure on request stands in the ledger too; how many did not. Whoever erased may have died
+        between the commit and the line.
+        """
+        with self.office.look() as uow:
+            missing = self.ledger.missing(erasing.erasures(uow))
+        self.ledger.add(missing)
+        return len(missing)
 
     def due(self, now: datetime) -> LetGo:
         """What would be let go at this time."""

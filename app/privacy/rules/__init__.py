@@ -10,7 +10,15 @@ from app.privacy.rules.breaches import (
     must_make_sense,
 )
 from app.privacy.rules.fates import FATES, Fate
-from app.privacy.rules.receipts import Receipt, Spared, UnderLegalHold, covered, digest_of
+from app.privacy.rules.receipts import (
+    Receipt,
+    Spared,
+    UnderLegalHold,
+    as_json,
+    covered,
+    digest_of,
+    from_json,
+)
 from app.privacy.rules.retention import RetentionRules, months_before
 
 __all__ = [
@@ -25,9 +33,11 @@ __all__ = [
     "RetentionRules",
     "Spared",
     "UnderLegalHold",
+    "as_json",
     "covered",
     "digest_of",
     "due_at",
+    "from_json",
     "months_before",
     "must_make_sense",
 ]
