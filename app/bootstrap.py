@@ -395,7 +395,5 @@ def _call_maker(settings: Settings) -> Maker | None:
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:
     names = ("twilio_sms_numbers", "twilio_voice_numbers", "missed_call_numbers")
-    listed = [number for name in names for number in settings.listed(name)]
-    return frozenset(
-        {*(Phone.parse(number) for number in listed), *(g.number for g in configuration.gateways)}
-    )
+    listed = [Phone.parse(number) for name in names for number in settings.listed(name)]
+    return frozenset({*listed, *(gateway.number for gateway in configuration.gateways)})

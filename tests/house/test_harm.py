@@ -7,7 +7,7 @@ from collections import Counter
 from tests.house.tree import modules, parsed
 
 ALL = range(1, 26)
-# Small cells, free text and blacklists are promises of statistics and exports, which show them when they come.
+# Small cells, free text and blacklists are promises of statistics and exports, and shown with them.
 OF_STATISTICS = {21, 22, 23}
 _NUMBERED = re.compile(r"test_h(\d+)_")
 
