@@ -1,5 +1,6 @@
 """The `spean` command: every entrance that is not HTTP."""
 
+import resource
 import signal
 import socket
 import sys
@@ -121,6 +122,7 @@ def _serve(application: Application, door: socket.socket) -> None:
 def main() -> None:
     """Run the command. Whatever goes wrong ends in words, without a traceback."""
     log_plainly()
+    _leave_no_core()
     try:
         app()
     except ValidationError as problem:
@@ -130,6 +132,11 @@ def main() -> None:
     except Exception as problem:  # noqa: BLE001 - the last place that can turn a fault into words
         say_wrong(_unexpected(problem))
         sys.exit(REFUSED)
+
+
+def _leave_no_core() -> None:
+    """A process that dies writes its memory nowhere: names and keys lie open in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _unexpected(problem: Exception) -> str:

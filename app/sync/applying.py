@@ -10,7 +10,8 @@ from uuid import UUID, uuid5
 from pydantic import TypeAdapter, ValidationError
 
 from app.attachments.rules.uploads import Wish
-from app.cases.store.records import ContactAttempt, Person
+from app.cases.store.people import Person
+from app.cases.store.records import ContactAttempt
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.store.feed import Doc, Kind

@@ -173,10 +173,13 @@ class CaseStore:
     def add_phone(
         self, case_id: UUID, contact_point_id: UUID, now: datetime, person_id: UUID | None = None
     ) -> None:
-        """The phone is a way to someone in the case."""
-        insert_new(self._connection, case_phones, {
-            "case_id": case_id, "contact_point_id": contact_point_id, "person_id": person_id, "added_at": now,
-        })  # fmt: skip
+        """The phone is a way to someone in the case; whose it is stays as it was once that is known."""
+        row = {"case_id": case_id, "contact_point_id": contact_point_id}
+        new = insert_new(self._connection, case_phones, {**row, "person_id": person_id, "added_at": now})
+        if person_id and not new:
+            same = [case_phones.c[name] == value for name, value in row.items()]
+            nobodys = update(case_phones).where(*same, case_phones.c.person_id.is_(None))
+            self._connection.execute(nobodys.values(person_id=person_id))
 
     def phones_of(self, case_id: UUID) -> list[tuple[UUID, UUID | None, datetime]]:
         """The contact points of a case, oldest first: id, whose it is where that is known, and since when."""
