@@ -95,6 +95,7 @@ def write_member(doing: Doing) -> list[Conflict]:
     fields = valid(MEMBER_FIELDS, op.set)
     member = uow.records.members([op.id]).get(op.id)
     if member is None:
+        doing.must_be_brought()
         _add_member(doing, fields)
         return []
     doing.case_id = member.case_id
