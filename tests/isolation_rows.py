@@ -64,7 +64,10 @@ def _push(ids: Ids) -> Any:
         ("message", "message_id", {"text": "ក"}),
     )  # fmt: skip
     return {
-        "ops": [{"op": str(uuid4()), "kind": kind, "id": ids[name], "set": fields} for kind, name, fields in changed]
+        "ops": [
+            {"op": str(uuid4()), "kind": kind, "id": ids[name], "set": fields}
+            for kind, name, fields in changed
+        ]
     }
 
 
@@ -73,18 +76,23 @@ def _rxdb(ids: Ids) -> Any:
         "case": {"id": ids["case_id"], "summary": "ក"},
         "member": {"id": ids["member_id"], "case_id": ids["case_id"], "in_danger": True},
     }
-    shown = fields.get(ids.get("collection", "note"), {"id": ids["note_id"], "case_id": ids["case_id"], "text": "ក"})
+    shown = fields.get(
+        ids.get("collection", "note"), {"id": ids["note_id"], "case_id": ids["case_id"], "text": "ក"}
+    )
     return [{"newDocumentState": {**shown, "_deleted": False}, "assumedMasterState": None}]
 
 
 def news(ids: Ids) -> Any:
     """Something new is put into a case, or under an id, that may be somebody's: as rows of a device."""
-    into = [
+    into: list[tuple[str, dict[str, Any]]] = [
         ("note", {"text": "ក"}), ("member", {"person": {"name": "ក"}}),
         ("contact_attempt", {"channel": "call", "outcome": "reached"}),
     ]  # fmt: skip
     made = [(kind, str(uuid4()), {**fields, "case_id": ids["case_id"]}) for kind, fields in into]
-    made += [("case", ids["case_id"], {"summary": "ក"}), ("note", ids["note_id"], {**into[0][1], "case_id": ids["case_id"]})]
+    made += [
+        ("case", ids["case_id"], {"summary": "ក"}),
+        ("note", ids["note_id"], {**into[0][1], "case_id": ids["case_id"]}),
+    ]
     return {
         "ops": [
             {"op": str(uuid4()), "kind": kind, "id": made_id, "set": fields, "create": True}
@@ -110,16 +118,24 @@ _RECEIPT: Final[dict[str, Any]] = {
 ROWS: Final[dict[str, Row]] = {
     # Lists, counts, searches, exports and feeds.
     "GET /v1/cases": listed(
-        "?total=true", "?total=true&overdue=false", "?total=true&category=unclassified", "?limit=1",
-        "?total=true&code={code}", "?total=true&owner={worker_id}", "?total=true&urgency=U2",
-        "?total=true&status=accepted&status=closed", "?updated_since=2020-01-01T00:00:00Z",
+        "?total=true",
+        "?total=true&overdue=false",
+        "?total=true&category=unclassified",
+        "?limit=1",
+        "?total=true&code={code}",
+        "?total=true&owner={worker_id}",
+        "?total=true&urgency=U2",
+        "?total=true&status=accepted&status=closed",
+        "?updated_since=2020-01-01T00:00:00Z",
     ),
     "GET /v1/intake": listed("?state=taken", "?state=stored", "?channel=call", "?limit=1"),
     "GET /v1/tasks": listed("?limit=1"),
     "GET /v1/workers": listed(),
     "GET /v1/devices": listed(),
     "GET /v1/disclosures": listed("?overrides=true", "?limit=1", "?since=2020-01-01T00:00:00Z"),
-    "GET /v1/exports/cases.csv": listed("?status=accepted", "?category=unclassified&locale=km", "?from=2020-01-01"),
+    "GET /v1/exports/cases.csv": listed(
+        "?status=accepted", "?category=unclassified&locale=km", "?from=2020-01-01"
+    ),
     "GET /v1/sync/pull": listed("?limit=1", "?kinds=case,note", "?kinds=message", "?max_bytes=1000"),
     "GET /v1/sync/digest": listed(),
     "GET /v1/sync/refused": listed("?limit=1"),
@@ -144,13 +160,16 @@ ROWS: Final[dict[str, Row]] = {
     "GET /v1/intake/{arrival_id}": one(),
     "GET /v1/workers/{worker_id}/sign-ins": one(of_worker=True),
     "HEAD /v1/blobs/{upload_id}": one(headers=_TUS),
-    "PATCH /v1/blobs/{upload_id}": one(headers={**_TUS, "Content-Type": BYTES, "Upload-Offset": "0"}, content=b"%PDF"),
+    "PATCH /v1/blobs/{upload_id}": one(
+        headers={**_TUS, "Content-Type": BYTES, "Upload-Offset": "0"}, content=b"%PDF"
+    ),
     "POST /v1/blobs": one(headers=_TUS, headers_of=_upload),
     "POST /v1/sync/reconcile": one(lambda ids: {"kind": "note", "ids": [[ids["note_id"], 1]]}),
     "POST /v1/sync/push": one(_push),
     "POST /v1/rxdb/{collection}/push": one(_rxdb, makes=True),
-    "POST /v1/cases": one(lambda ids: {"id": ids["case_id"], "summary": "ក", "members": [{"id": ids["person_id"]}]},
-        makes=True),
+    "POST /v1/cases": one(
+        lambda ids: {"id": ids["case_id"], "summary": "ក", "members": [{"id": ids["person_id"]}]}, makes=True
+    ),
     "POST /v1/erasures/check": one(
         lambda ids: {**_RECEIPT, "id": str(uuid4()), "case_id": ids["case_id"], "person_id": ids["person_id"]}
     ),
@@ -172,9 +191,12 @@ ROWS: Final[dict[str, Row]] = {
     ),
     "POST /v1/cases/{case_id}/referrals": one(
         lambda ids: {
-            "to_organisation": _LOTUS, "purpose": "ក", "data_items": ["name"], "people": [ids["person_id"]],
+            "to_organisation": _LOTUS,
+            "purpose": "ក",
+            "data_items": ["name"],
+            "people": [ids["person_id"]],
             "reason": "ថៅកែចាក់សោទ្វារ ហើយគំរាមគាត់យប់នេះ",
-        }  # fmt: skip
+        }
     ),
     "POST /v1/referrals/{referral_id}/confirm": one(),
     "POST /v1/referrals/{referral_id}/revoke": one(),
@@ -184,7 +206,7 @@ ROWS: Final[dict[str, Row]] = {
     "POST /v1/cases/{case_id}/close": one(),
     "POST /v1/cases/{case_id}/reopen": one(),
     "POST /v1/cases/{case_id}/assign": one(lambda ids: {"owner_id": ids["worker_id"], "reason": "ក"}),
-    "POST /v1/cases/{case_id}/walls": one(lambda ids: {"organisation_id": _LOTUS, "reason": "ក"}),
+    "POST /v1/cases/{case_id}/walls": one(_said(organisation_id=_LOTUS, reason="ក")),
     "DELETE /v1/cases/{case_id}/walls/{wall_id}": one(),
     "POST /v1/cases/{case_id}/legal-hold": one(_REASON),
     "DELETE /v1/cases/{case_id}/legal-hold": one(),
