@@ -149,6 +149,7 @@ ROWS: Final[dict[str, Row]] = {
     "GET /v1/cases/{case_id}/calls/{call_id}": one(),
     "GET /v1/cases/{case_id}/attachments": one(),
     "GET /v1/cases/{case_id}/conflicts": one(),
+    "GET /v1/cases/{case_id}/circumstances": one(),
     "GET /v1/cases/{case_id}/consents": one(),
     "GET /v1/cases/{case_id}/members/{member_id}/guardian": one(),
     "GET /v1/cases/{case_id}/referrals": one(),
@@ -174,6 +175,15 @@ ROWS: Final[dict[str, Row]] = {
         lambda ids: {**_RECEIPT, "id": str(uuid4()), "case_id": ids["case_id"], "person_id": ids["person_id"]}
     ),
     "PATCH /v1/cases/{case_id}": one(),
+    "PATCH /v1/cases/{case_id}/circumstances": one(),
+    "POST /v1/cases/{case_id}/parties": one(),
+    "POST /v1/cases/{case_id}/recoveries": one(
+        lambda ids: {
+            "amount": {"amount_minor": 900_000, "currency": "THB"},
+            "day": "2026-06-01",
+            "member_id": ids["member_id"],
+        }
+    ),
     "PATCH /v1/cases/{case_id}/members/{member_id}": one(_said(in_danger=True)),
     "POST /v1/cases/{case_id}/members": one(
         lambda ids: {"members": [{"id": ids["person_id"], "name": "ក"}]}, makes=True
@@ -208,6 +218,7 @@ ROWS: Final[dict[str, Row]] = {
     "POST /v1/cases/{case_id}/assign": one(lambda ids: {"owner_id": ids["worker_id"], "reason": "ក"}),
     "POST /v1/cases/{case_id}/walls": one(_said(organisation_id=_LOTUS, reason="ក")),
     "DELETE /v1/cases/{case_id}/walls/{wall_id}": one(),
+    "DELETE /v1/cases/{case_id}/parties/{party_id}": one(),
     "POST /v1/cases/{case_id}/legal-hold": one(_REASON),
     "DELETE /v1/cases/{case_id}/legal-hold": one(),
     "DELETE /v1/blobs/{upload_id}": one(headers=_TUS),
@@ -226,6 +237,12 @@ ROWS: Final[dict[str, Row]] = {
     "POST /v1/breaches": Row(Shows.ALL),
     "POST /v1/breaches/{breach_id}/notified": Row(Shows.ALL),
     "POST /v1/breaches/{breach_id}/closed": Row(Shows.ALL),
+    # One register of companies for all organisations; which case a company is in, it does not say.
+    "GET /v1/parties": Row(Shows.ALL),
+    "POST /v1/parties/{party_id}/names": Row(Shows.ALL),
+    "POST /v1/parties/{party_id}/merge": Row(Shows.ALL),
+    "POST /v1/parties/{party_id}/dispute": Row(Shows.ALL),
+    "DELETE /v1/parties/{party_id}/dispute": Row(Shows.ALL),
     "OPTIONS /v1/blobs": Row(Shows.ALL),
     "GET /v1/me": Row(Shows.SELF),
     "PATCH /v1/me": Row(Shows.SELF),

@@ -103,7 +103,12 @@ class Town:
         ids = {"case_id": case_id, "member_id": member["id"], "person_id": member["person"]["id"]}
         ids |= self._words(owner, path) | self._files(owner, case_id)
         ids |= self._sharing(owner, path, ids, by="guardian" if child else "self")
-        ids |= self._guards(path, owner) | self._lists(owner, case_id) | self._device(owner, path, ids)
+        ids |= (
+            self._around(path, owner)
+            | self._guards(path, owner)
+            | self._lists(owner, case_id)
+            | self._device(owner, path, ids)
+        )
         return Kept(owner, ids, shown["code"], phone)
 
     def _train(self, worker: Worker) -> None:
@@ -153,6 +158,15 @@ class Town:
         override = {"kind": "police", "override": True}
         waiting = self.ask(lead, "POST", f"{path}/referrals", {**wish, **people, **override}).json()["id"]
         return {"consent_id": consent, "ended_id": ended.json()["id"], "referral_id": waiting}
+
+    def _around(self, path: str, owner: Worker) -> dict[str, str]:
+        """A company, and money that came back."""
+        company = {"kind": "recruiter", "name": f"Sok San {self._made}", "country": "KH"}
+        back = {"amount": WAGES, "day": "2026-06-01"}
+        return {
+            "party_id": self.ask(owner, "POST", f"{path}/parties", company).json()["id"],
+            "recovery_id": self.ask(owner, "POST", f"{path}/recoveries", back).json()["id"],
+        }
 
     def _guards(self, path: str, owner: Worker) -> dict[str, str]:
         """Walls, the last of them the one that paths name, and a legal hold."""
