@@ -1,5 +1,6 @@
 """Taking what devices did while they were offline: row by row, each done, held or refused by itself."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -360,7 +360,7 @@ def _case_named(uow: UnitOfWork, row: RefusedRow) -> UUID:
 
 def _ids_in(row: RefusedRow) -> set[UUID]:
     """Every id that stands in a row, wherever: also one that nobody could read may name a case."""
-    return {UUID(found) for found in _ID.findall(orjson.dumps(row.kept.said).decode())}
+    return {UUID(found) for found in _ID.findall(json.dumps(row.kept.said))}
 
 
 def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> list[Taken]:
