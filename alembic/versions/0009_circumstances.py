@@ -56,6 +56,7 @@ def _parties() -> None:
         sa.Column("country", sqlmodel.AutoString(), nullable=True),
         sa.Column("licence", sqlmodel.AutoString(), nullable=True),
         sa.Column("merged_into", sa.Uuid(), nullable=True),
+        sa.Column("disputed_since", sqlmodel.UTCDateTime(), nullable=True),
         sa.Column("created_at", sqlmodel.UTCDateTime(), nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["merged_into"], ["party.id"], name=op.f("fk_party_merged_into")),

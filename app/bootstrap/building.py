@@ -64,6 +64,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         attachments=settings.attachment_limits,
         consent=configuration.consent,
         child_signs=configuration.child_signs,
+        surroundings=configuration.surroundings,
     )
     if passed:
         rulebook = replace(rulebook, passed=passed)

@@ -1,9 +1,12 @@
-"""What lies around a case, and when two names of companies are one name."""
+"""What lies around a case: when two names of companies are one name, and what money is worth in dollars."""
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -15,6 +18,7 @@ _FORMS: Final = frozenset({
     "co", "coltd", "company", "corp", "corporation", "enterprise", "group", "inc", "limited", "ltd",
     "plc", "pte", "pty", "sdn", "bhd", "ក្រុមហ៊ុន", "ក្រុម", "ឯក", "ចក",
 })  # fmt: skip
+DOLLAR: Final = "USD"
 _WORD: Final = re.compile(r"[^\W_]+(?:[\u17b4-\u17d3\u17dd]+[^\W_]*)*")
 _UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
@@ -47,6 +51,7 @@ class Party:
     country: str | None = None
     licence: str | None = None
     merged_into: UUID | None = None
+    disputed_since: datetime | None = None  # somebody says that what is kept of it is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,40 @@ class Recovery:
     worker_id: UUID
     at: datetime
     member_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sector:
+    """A trade: what staff call it, and the divisions of ISIC Rev. 4 that it is made of."""
+
+    code: str
+    labels: Mapping[str, str]  # by language: km and en
+    isic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """From this day on, one unit of a currency was worth so many US dollars."""
+
+    since: date
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an NGO configured: trades, provinces by code with their names, rates by currency, oldest first."""
+
+    sectors: Mapping[str, Sector] = field(default_factory=dict)
+    provinces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
+
+    def usd_for_unit(self, currency: str, day: date) -> Decimal | None:
+        """What one unit of the currency was worth on this day; None where nobody wrote it down."""
+        if currency == DOLLAR:
+            return Decimal(1)
+        listed = self.rates.get(currency, ())
+        place = bisect_right([rate.since for rate in listed], day)
+        return listed[place - 1].usd if place else None
 
 
 def same_name(name: str) -> str:

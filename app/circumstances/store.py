@@ -82,6 +82,18 @@ class CircumstanceStore:
             update(parties).where(parties.c.id == party_id).values(country=country, licence=licence)
         )
 
+    def dispute(self, party_id: UUID, since: datetime | None) -> None:
+        """Somebody says that what is kept of the party is wrong; None: that was looked into."""
+        self._connection.execute(update(parties).where(parties.c.id == party_id).values(disputed_since=since))
+
+    def all_parties(self, kind: PartyKind | None) -> list[Party]:
+        """Every party of a kind that stands by itself, oldest first."""
+        asked = select(parties.c.id).where(parties.c.merged_into.is_(None))
+        if kind:
+            asked = asked.where(parties.c.kind == kind)
+        found = self._connection.execute(asked.order_by(parties.c.created_at, parties.c.id))
+        return self._opened(found.scalars())
+
     def merge(self, party_id: UUID, into: UUID) -> None:
         """The two are one: names, cases and what had been merged before go to the one that stays."""
         run = self._connection.execute
@@ -145,7 +157,13 @@ class CircumstanceStore:
             names[row.party_id].append(self._vault.open(row.name, Place("party_name", row.id, "name")))
         found = {
             row.id: Party(
-                row.id, PartyKind(row.kind), tuple(names[row.id]), row.country, row.licence, row.merged_into
+                row.id,
+                PartyKind(row.kind),
+                tuple(names[row.id]),
+                row.country,
+                row.licence,
+                row.merged_into,
+                row.disputed_since,
             )
             for row in self._connection.execute(select(parties).where(parties.c.id.in_(wanted)))
         }

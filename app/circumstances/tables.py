@@ -31,6 +31,7 @@ class PartyRow(SQLModel, table=True):
     country: str | None = None
     licence: str | None = None
     merged_into: UUID | None = Field(default=None, foreign_key="party.id", index=True)
+    disputed_since: datetime | None = None
     created_at: datetime
     created_by: UUID = Field(foreign_key="worker.id")
 

@@ -206,13 +206,11 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
         worker = uow.identity.worker(row.kept.worker_id)
     if worker is None:
         return False
-    said = {**row.kept.said, "set": {**row.kept.said["set"], **change}}
-    again = _Row(Carrier(worker, row.kept.device_id), said, None)
-    told = _Told(again, read_op(said, SCHEMA), again.kept(row.kept.id, now))
+    told = _held_again(_Row(Carrier(worker, row.kept.device_id), row.kept.said, None), row, change, now)
     try:
         with office.work(now) as uow:
             uow.claimed_at = row.kept.at
-            doing = Doing(uow, again.carrier, told.op, now)
+            doing = Doing(uow, told.row.carrier, told.op, now)
             if not doing.pushed.release(row):
                 return False  # somebody else was faster
             found = editing.do(doing)
@@ -220,13 +218,24 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
             uow.rulebook.passed("sync.changed")
             if change:
                 _tell(doing, "sync.filed", {}, [])
-    except ParentUnknown:
-        return False
+    except (ParentUnknown, OperationalError):
+        return False  # tried again by and by, with the upkeep
     except Refusal as refusal:
-        with office.work(now) as uow:
-            _store(uow).release(row)
-        _refuse(office, told, refusal, again=True, now=now)
+        _refuse(office, told, refusal, waited=row, now=now)
+    except Exception as fault:  # noqa: BLE001 - one row must not brick whoever brings its case
+        _LOG.error("sync_row_failed", error=type(fault).__name__, kind=told.op.kind)
+        _refuse(office, told, KeptForTheOffice(), waited=row, now=now)
     return True
+
+
+def _held_again(came: _Row, row: HeldRow, change: Mapping[str, Any], now: datetime) -> _Told:
+    """What the row meant when it came, with these fields changed."""
+    said = {**came.said, "set": {**came.said["set"], **change}}
+    op = read_op(said, SCHEMA)
+    if whole := said.pop("whole", None):
+        op = replace(op, whole={**whole, **change})
+    again = replace(came, said=said)
+    return _Told(again, op, again.kept(row.kept.id, now))
 
 
 def _done(doing: Doing, found: list[Conflict]) -> Result:
@@ -264,6 +273,7 @@ def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime)
     plain = {
         "op": op.op or "held", "kind": op.kind, "id": str(op.id), "set": dict(op.set), "was": dict(op.was),
         "create": op.create, "at": utc_text(op.at) if op.at else None,
+        "whole": dict(op.whole) if op.whole else None,
     }  # fmt: skip
     with office.work(now) as uow:
         pushed = _store(uow)
@@ -273,11 +283,23 @@ def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime)
         pushed.hold(HeldRow(waits, parent_id, SCHEMA))
         result = {"status": "held", "reason": "parent-unknown"}
         pushed.answer(kept, result)
-    return result
+    with office.look() as uow:
+        here = uow.scope.there(parent_id)
+    if not here:
+        return result
+    # It came while the row was put aside: whoever brought it may have looked before the row was there.
+    release(office, parent_id, now=now)
+    with office.look() as uow:
+        return _store(uow).answered(kept.id) or result
 
 
-def _refuse(office: Office, told: _Told, refusal: Refusal, *, again: bool = False, now: datetime) -> Result:
-    """The row is kept as it came, its worker is told, and their device is told what stands here."""
+def _refuse(
+    office: Office, told: _Told, refusal: Refusal, *, waited: HeldRow | None = None, now: datetime
+) -> Result:
+    """The row is kept as it came, its worker is told, and their device is told what stands here.
+
+    A row that `waited` for its case does so no more, in the same transaction.
+    """
     worker, kept = told.row.carrier.worker, told.kept
     op = told.op if told.op.kind else None
     words = dict(refusal.details)
@@ -285,8 +307,9 @@ def _refuse(office: Office, told: _Told, refusal: Refusal, *, again: bool = Fals
               "problem": {"code": refusal.code, "status": refusal.status, "details": words}}  # fmt: skip
     with office.work(now) as uow:
         pushed = _store(uow)
-        before = None if again else pushed.answered(kept.id)
-        if before:
+        if waited and not pushed.release(waited):
+            return result  # somebody else was faster
+        if not waited and (before := pushed.answered(kept.id)):
             return _repeated(before)
         kind, doc_id = (op.kind, op.id) if op else (None, None)
         pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
@@ -294,7 +317,7 @@ def _refuse(office: Office, told: _Told, refusal: Refusal, *, again: bool = Fals
         if op:
             doc = Doc(op.kind, op.id, _case_of(uow, op))
             uow.touched.answer_to(worker.id, doc, corrected=True)
-        (pushed.answer_anew if again else pushed.answer)(kept, result)
+        (pushed.answer_anew if waited else pushed.answer)(kept, result)
     return result
 
 
