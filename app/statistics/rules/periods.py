@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from app.kernel.clock import day_begins
 from app.kernel.refusal import Refusal
+from app.statistics.rules.publishing import TooEarly, is_due
 
 _WRITTEN: Final = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?")
 _FIRST_YEAR: Final = 2000
@@ -69,6 +70,28 @@ def this_year(now: datetime, zone: ZoneInfo) -> Period:
     today = now.astimezone(zone).date()
     until = _next_month(today)
     return Period(until.replace(year=until.year - 1), until)
+
+
+def settled(period: Period, *, zone: ZoneInfo, after: timedelta | None, now: datetime) -> Period:
+    """The period without the months at its end that are not to be published yet.
+
+    A month is, once it has been over for so long; with `after` None, as soon as it has begun.
+    Raises: WholeMonthsOnly, TooEarly.
+    """
+    if not period.whole_months:
+        raise WholeMonthsOnly
+    until = period.until
+    while until > period.since and not _is_due(until, zone, after=after, now=now):
+        until = (until - timedelta(days=1)).replace(day=1)
+    if until == period.since:
+        raise TooEarly(until=period.until.isoformat())
+    return Period(period.since, until)
+
+
+def _is_due(until: date, zone: ZoneInfo, *, after: timedelta | None, now: datetime) -> bool:
+    if after is None:
+        return day_begins((until - timedelta(days=1)).replace(day=1), zone) <= now
+    return is_due(ends_at=day_begins(until, zone), after=after, now=now)
 
 
 def _read(written: str) -> tuple[date, date]:

@@ -35,20 +35,26 @@ _YEAR: Final = 10_000  # how `lived` counts one
 _PARTIES: Final = {Dimension.RECRUITER: PartyKind.RECRUITER, Dimension.EMPLOYER: PartyKind.EMPLOYER}
 
 
-def in_scope(scope: Scope, moment: ColumnElement[Any] = cases.c.opened_at) -> ColumnElement[bool]:
-    """The condition under which a case counts: by `moment`, by eyes and organisation, and by the filters.
+def in_scope(scope: Scope) -> ColumnElement[bool]:
+    """The condition under which a case counts: by its time, by eyes and organisation, and by the filters.
 
-    A case that was merged into another counts there. Filters on people are left to `counted`.
+    Filters on people are left to `counted`.
     """
-    conditions = [
-        moment >= scope.since, moment < scope.until, cases.c.status != Status.MERGED, seen_by(scope.sight),
-    ]  # fmt: skip
-    if scope.organisation_id:
-        conditions.append(cases.c.organisation_id == scope.organisation_id)
+    moment = cases.c[scope.clock]
+    conditions = [moment >= scope.since, moment < scope.until, visible(scope)]
     for dimension, wanted in scope.filters.items():
         if GRAIN[dimension] is not Grain.PERSON:
             conditions.append(_filtered(dimension, wanted, scope))
     return and_(*conditions)
+
+
+def visible(scope: Scope) -> ColumnElement[bool]:
+    """The condition under which these eyes may count a case at all, whenever it was opened.
+
+    A case that was merged into another counts there.
+    """
+    seen = and_(cases.c.status != Status.MERGED, seen_by(scope.sight))
+    return and_(seen, cases.c.organisation_id == scope.organisation_id) if scope.organisation_id else seen
 
 
 def counted(dimensions: Sequence[Dimension], scope: Scope) -> Select[Any]:

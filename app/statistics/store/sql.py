@@ -24,7 +24,7 @@ class LocalHour(FunctionElement[str]):
 
 
 class SecondsBetween(FunctionElement[int]):
-    """Whole seconds from the first time to the second, rounded down."""
+    """Whole seconds from the first time to the second, rounded up: 15 minutes and a bit are more."""
 
     type = BigInteger()
     inherit_cache = True
@@ -46,16 +46,16 @@ def _local_on_sqlite(element: LocalHour, compiler: Any, **given: Any) -> str:  #
 @compiles(SecondsBetween, "postgresql")
 def _seconds_on_postgresql(element: SecondsBetween, compiler: Any, **given: Any) -> str:  # noqa: ANN401 - as above
     first, second = (compiler.process(clause, **given) for clause in element.clauses)
-    return f"CAST(floor(extract(epoch FROM ({second} - {first}))) AS bigint)"
+    return f"CAST(ceil(extract(epoch FROM ({second} - {first}))) AS bigint)"
 
 
 @compiles(SecondsBetween, "sqlite")
 def _seconds_on_sqlite(element: SecondsBetween, compiler: Any, **given: Any) -> str:  # noqa: ANN401 - as above
-    # There a time is a text with six digits behind the point: a second less where those run backwards.
+    # There a time is a text with six digits behind the point: a second more where something is left over.
     first, second = (compiler.process(clause, **given) for clause in element.clauses)
     return (
         f"(CAST(strftime('%s', {second}) AS INTEGER) - CAST(strftime('%s', {first}) AS INTEGER)"
-        f" - (substr({second}, 20) < substr({first}, 20)))"
+        f" + (substr({second}, 20) > substr({first}, 20)))"
     )
 
 
@@ -80,7 +80,7 @@ def local_day(column: ColumnElement[Any], zone: ZoneInfo) -> ColumnElement[str]:
 
 
 def seconds_between(first: ColumnElement[Any], second: ColumnElement[Any]) -> ColumnElement[int]:
-    """Whole seconds from the first time to the second, rounded down."""
+    """Whole seconds from the first time to the second, rounded up: 15 minutes and a bit are more."""
     return SecondsBetween(first, second)
 
 
