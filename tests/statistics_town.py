@@ -5,15 +5,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import insert
+
+from app.calls.rules import ivr
+from app.calls.rules.calls import Call, Kind
 from app.cases.rules.guards import Wall
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
 from app.cases.store.cases import Wanted
 from app.cases.store.records import Member, Person
 from app.circumstances.rules import Circumstances, Party, PartyKind, Recovery
+from app.crypto.vault import Place
 from app.escalation.rules.ladder import ClockKind
 from app.identity.rules import Role, Worker
+from app.intake.tables import messages
 from app.kernel.ids import new_id
+from app.kernel.language import Language
 from app.kernel.money import Money
+from app.kernel.phone import Phone, SenderKind
 from app.kernel.urgency import Urgency
 from app.usecases import clocks
 from app.usecases.unit_of_work import UnitOfWork
@@ -32,6 +40,19 @@ CHANNELS = ("sms", "call", "app")
 CURRENCIES = ("USD", "THB", "KRW", "XXX")
 
 
+@dataclass(frozen=True)
+class Contact:
+    """One text or call, as it was made up."""
+
+    channel: str | None  # None: a call that we made
+    at: datetime
+    phone: UUID | None
+    language: str
+    case: Case | None
+    ended: str | None = None  # of a call to the hotline
+    counts: bool = True  # whether a person in need may stand behind it
+
+
 @dataclass
 class Town:
     """Who works in the town, and every case with all that belongs to it, as the stores open it."""
@@ -46,6 +67,8 @@ class Town:
     around: dict[UUID, Circumstances] = field(default_factory=dict)
     linked: dict[UUID, list[Party]] = field(default_factory=dict)
     recoveries: dict[UUID, list[Recovery]] = field(default_factory=dict)
+    contacts: list[Contact] = field(default_factory=list)
+    texts: list[UUID] = field(default_factory=list)
 
     def read(self) -> None:
         """Read everything back as it was kept."""
@@ -79,8 +102,15 @@ def a_town(here: Installation, *, seed: int, cases: int = 250) -> Town:
             party = Party(new_id(BEGINS), kind, (f"Invented {kind.value} {number}",))
             uow.circumstances.add_party(party, town.supervisor.id, BEGINS)
             town.parties.append(party)
+        phones = [
+            uow.intake.contact_point(Phone(f"+6681{n:07d}"), language="km", script="khmer", now=BEGINS).id
+            for n in range(30)
+        ]
         for _ in range(cases):
             _a_case(uow, town, rng)
+        listed = uow.cases.listed(Wanted(), None, 100_000)
+        for _ in range(cases):
+            _a_contact(uow, town, rng, (listed, phones))
     town.read()
     return town
 
@@ -116,9 +146,15 @@ def _a_case(uow: UnitOfWork, town: Town, rng: random.Random) -> None:
     if rng.random() < 0.05:
         case = replace(case, child_since=opened_at)
     uow.cases.add(case)
-    clocks.start(uow, case, [ClockKind.ACCEPT, ClockKind.FIRST_CONTACT], now=opened_at)
+    if case.is_open:
+        done = (case.accepted_at, case.first_contact_at, None if case.accepted_at else opened_at)
+        kinds = [kind for kind, moment in zip(ClockKind, done, strict=True) if moment is None]
+        clocks.start(uow, case, kinds, now=opened_at)
     _people(uow, case, rng)
     _around(uow, town, case, rng)
+    for _ in range(rng.choice((0, 0, 1))):
+        due_at = town.here.clock.now() + timedelta(hours=rng.randrange(-90, 90))
+        uow.records.add_task(kind="call_back", case_id=case.id, subject_id=None, due_at=due_at, now=opened_at)
 
 
 def _people(uow: UnitOfWork, case: Case, rng: random.Random) -> None:
@@ -173,3 +209,39 @@ def age_at(birth: date | None, day: date) -> int | None:
     if birth is None or birth > day:
         return None
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+
+def _a_contact(uow: UnitOfWork, town: Town, rng: random.Random, of: tuple[list[Case], list[UUID]]) -> None:
+    cases, phones = of
+    at = BEGINS + timedelta(seconds=rng.randrange(int(LENGTH.total_seconds())))
+    case, phone = rng.choice([*cases, None, None]), rng.choice([*phones, None])
+    language, sender = rng.choice(("km", "en", "th")), rng.choice((*SenderKind, SenderKind.PHONE))
+    counts = sender in {SenderKind.PHONE, SenderKind.WITHHELD}
+    if rng.random() < 0.5:
+        twin = rng.choice([*[None] * 9, *town.texts[-1:]])
+        message_id = new_id(at)
+        uow.connection.execute(insert(messages), {
+            "id": message_id, "contact_point_id": phone, "sender_kind": sender, "carrier": "console",
+            "via": "here", "carrier_id": str(message_id), "body_index": b"", "script": "khmer",
+            "body": uow.vault.seal("invented", Place("message", message_id, "body")), "language": language,
+            "received_at": at, "claimed_at": None, "triage": None, "duplicate_of": twin,
+        })  # fmt: skip
+        town.texts.append(message_id)
+        if case:
+            uow.intake.link(message_id, case.id, at)
+        town.contacts.append(Contact("sms", at, phone, language, case, counts=counts and twin is None))
+        return
+    kind = rng.choice((Kind.HOTLINE, Kind.HOTLINE, Kind.MISSED, Kind.BRIDGE))
+    ended = rng.choice(("answered", "left_word", "abandoned", "going_on"))
+    state = replace(ivr.begin(language=Language(language)), danger=ended == "left_word")
+    over = None if ended == "going_on" else at + timedelta(minutes=2)
+    by = town.workers[0].id if ended == "answered" else None
+    call_id = new_id(at)
+    uow.calls.add(Call(
+        call_id, kind, "twilio", "AC", str(call_id), "here", sender.value, state, at, at + timedelta(hours=2),
+        phone, None, case.id if case else None, answered_by=by, ended_at=over,
+    ))  # fmt: skip
+    channel = {Kind.HOTLINE: "call", Kind.MISSED: "missed_call"}.get(kind)
+    town.contacts.append(
+        Contact(channel, at, phone, language, case, ended if channel == "call" else None, counts=counts)
+    )

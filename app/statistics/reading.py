@@ -16,12 +16,12 @@ from app.statistics.rules.figures import (
     Breach,
     Caseload,
     Cell,
-    CompanyMoney,
     Contacts,
     Escalations,
     LoadBand,
     MoneyFigures,
     OrganisationLoad,
+    PartyMoney,
     Quality,
     QueueLoad,
     RepeatParty,
@@ -231,7 +231,7 @@ class Reading:
                 for currency in currencies
             ),
             in_cents(_lots(claimed), around)[0], in_cents(_lots(recovered), around)[0],
-            self._by_company(store) if by_employer else None,
+            self._by_party(store) if by_employer else None,
         )  # fmt: skip
 
     def _sum(self, currency: str, claimed: list[Added], recovered: list[Added], of: tuple[int, int]) -> Sum:
@@ -244,7 +244,7 @@ class Reading:
             sum(one.minor for one in recovered), of[1], recovered_cents, recovered_left.get(currency, 0),
         )  # fmt: skip
 
-    def _by_company(self, store: MoneyStore) -> tuple[CompanyMoney, ...]:
+    def _by_party(self, store: MoneyStore) -> tuple[PartyMoney, ...]:
         around = self.uow.rulebook.surroundings
         days = changes(around)
         claimed: dict[UUID | None, list[Added]] = defaultdict(list)
@@ -255,7 +255,7 @@ class Reading:
             recovered[one.party_id].append(one)
         labels = self._naming(party for party in {*claimed, *recovered} if party)
         found = [
-            CompanyMoney(
+            PartyMoney(
                 party, labels.of(Dimension.EMPLOYER, party), sum(one.rows for one in claimed[party]),
                 in_cents(_lots(claimed[party]), around)[0], in_cents(_lots(recovered[party]), around)[0],
             )

@@ -183,7 +183,7 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class CompanyMoney:
+class PartyMoney:
     """What people claim of one employer and got back, in US cents; `party_id` None: no employer is known."""
 
     party_id: UUID | None
@@ -200,7 +200,7 @@ class MoneyFigures:
     currencies: tuple[Sum, ...]
     claimed_usd_cents: int | None
     recovered_usd_cents: int | None
-    by_employer: tuple[CompanyMoney, ...] | None = None
+    by_employer: tuple[PartyMoney, ...] | None = None
     suppressed: bool = False
 
 

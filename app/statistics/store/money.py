@@ -82,13 +82,13 @@ class MoneyStore:
     def _added(self, money: Any, days: list[date], *, by_employer: bool) -> list[Added]:  # noqa: ANN401 - a subquery
         source, of = money, [money.c.currency, _stretch(money.c.day, days).label("stretch")]
         if by_employer:
-            employers = _companies()
+            employers = _linked()
             source = money.outerjoin(employers, employers.c.case_id == money.c.case_id)
             of.append(employers.c.party_id)
         rows = select(*of, money.c.minor).select_from(source).subquery()
         named = [column for column in rows.c if column.name != "minor"]
         asked = select(
-            *named, func.sum(rows.c.minor / _HALF).label("high"), func.sum(rows.c.minor % _HALF).label("low"),
+            *named, func.sum(rows.c.minor // _HALF).label("high"), func.sum(rows.c.minor % _HALF).label("low"),
             func.count().label("number"),
         ).group_by(*named)  # fmt: skip
         return [
@@ -143,7 +143,7 @@ def _recoveries(scope: Scope) -> Any:  # noqa: ANN401 - a subquery
     )  # fmt: skip
 
 
-def _companies() -> Any:  # noqa: ANN401 - a subquery
+def _linked() -> Any:  # noqa: ANN401 - a subquery
     return (
         select(case_parties.c.case_id, case_parties.c.party_id)
         .join(parties, parties.c.id == case_parties.c.party_id)
