@@ -32,6 +32,7 @@ from app.api import (
     referrals,
     rxdb,
     sign_in,
+    statistics,
     surroundings,
     sync,
 )
@@ -49,8 +50,8 @@ from app.settings import Settings
 
 _ROOMS: Final = (
     operations, sign_in, credentials, devices, cases, case_work, calling, phones, intake, people, recordings,
-    attachments, blobs, exports, sync, hints, rxdb, conflicts, consents, referrals, guards, erasing,
-    surroundings,
+    attachments, blobs, exports, statistics, sync, hints, rxdb, conflicts, consents, referrals, guards,
+    erasing, surroundings,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
