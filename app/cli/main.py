@@ -1,5 +1,6 @@
 """The `spean` command: every entrance that is not HTTP."""
 
+import resource
 import signal
 import socket
 import sys
@@ -28,6 +29,7 @@ from app.main import create_app
 from app.settings import Settings
 
 _UPLOADS_END_WITHIN_SECONDS: Final = 10
+_TURN_SECONDS: Final = 0.0005
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -109,6 +111,9 @@ def _serve(application: Application, door: socket.socket) -> None:
         # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
         timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
     )  # fmt: skip
+    # A short request asks for the interpreter a dozen times, after each look at the database: while another
+    # thread makes a large page it would wait 5 ms each time. Source: docs/performance.md#short-turns
+    sys.setswitchinterval(_TURN_SECONDS)
     server = uvicorn.Server(config)
     server.run(sockets=[door])
     if not server.started:
@@ -118,6 +123,7 @@ def _serve(application: Application, door: socket.socket) -> None:
 def main() -> None:
     """Run the command. Whatever goes wrong ends in words, without a traceback."""
     log_plainly()
+    _leave_no_core()
     try:
         app()
     except ValidationError as problem:
@@ -127,6 +133,11 @@ def main() -> None:
     except Exception as problem:  # noqa: BLE001 - the last place that can turn a fault into words
         say_wrong(_unexpected(problem))
         sys.exit(REFUSED)
+
+
+def _leave_no_core() -> None:
+    """A process that dies writes its memory nowhere: names and keys lie open in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _unexpected(problem: Exception) -> str:
