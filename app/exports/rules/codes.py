@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.circumstances.rules import PartyKind
 from app.escalation.rules.ladder import ClockKind
 from app.exports.rules.anonymising import BROADER
 from app.exports.rules.ctdc import BANDS, GENDERS, GROUPS
@@ -21,7 +20,6 @@ FIXED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "majority": ("Adult", "Minor"),
     "member_status": ("active", "closed"),
     "money": ("claimed", "recovered"),
-    "party": tuple(PartyKind),
     "queue": ("organisation", "coordinator"),
     "sex": ("female", "male", "other", "unknown"),
     "timer": tuple(ClockKind),
@@ -33,4 +31,4 @@ PLAIN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "language": tuple(Language),
 })  # fmt: skip
 # Those of the configuration, by the names of `Rulebook.code_lists`.
-CONFIGURED: Final = ("status", "outcome", "urgency", "category", "sector", "province")
+CONFIGURED: Final = ("status", "outcome", "urgency", "category", "sector", "province", "party")

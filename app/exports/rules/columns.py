@@ -158,6 +158,7 @@ _PARTIES: Final = (
     *_texts("party_name", "party_other_names"),
     Column("party_country"),
     *_texts("party_licence"),
+    *_dates("party_disputed_since"),
 )
 
 CONTROLS: Final = (

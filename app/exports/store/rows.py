@@ -120,7 +120,10 @@ class RowStore:
     def parties(self, wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
         """The companies and people that act in each case, by all their names. Raises: SealBroken."""
         asked = (
-            select(cases.c.code, parties.c.kind, parties.c.id, parties.c.country, parties.c.licence)
+            select(
+                cases.c.code, parties.c.kind, parties.c.id, parties.c.country, parties.c.licence,
+                moment_on(self._connection.dialect.name)(parties.c.disputed_since),
+            )
             .select_from(case_parties.join(parties, parties.c.id == case_parties.c.party_id)
                          .join(cases, cases.c.id == case_parties.c.case_id))
             .where(wanted_cases(wanted, sight))
@@ -128,11 +131,11 @@ class RowStore:
         )  # fmt: skip
         for page in self._pages(asked):
             names = self._names.of(row.id for row in page)
-            for code, kind, party_id, country, licence in page:
+            for code, kind, party_id, country, licence, disputed in page:
                 first, *others = names[party_id] or [""]
                 yield [
-                    code, kind, str(party_id), first or None, BETWEEN.join(others) or None, country,
-                    licence,
+                    code, kind, str(party_id), first or None, BETWEEN.join(others) or None, country, licence,
+                    disputed,
                 ]  # fmt: skip
 
     def _pages(self, asked: Select[Any]) -> Iterator[Sequence[Any]]:

@@ -1,6 +1,5 @@
 """XLSX: one workbook, a worksheet for each table; texts are texts, times are times, nothing is a formula."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -20,8 +19,6 @@ _MOST_UNITS: Final = 32_767
 _MOST_EXACT: Final = 10**15
 _FIRST_YEAR: Final = 1901  # before it, Excel counts a day that never was
 _CUT: Final = "\u2026"
-# A text that looks like an escaped character would be read as that character.
-_ESCAPE_LIKE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _WIDTH: Final = 18
 _DAY_LETTERS: Final = len("2026-01-31")
 # More worksheets: a name, and rows of texts.
@@ -143,7 +140,7 @@ class _Writer:
     ) -> None:
         text = _cut(whole(str(value)))
         quoted = self._quoted if is_changed_by_spreadsheets(text) else self._text
-        sheet.write_string(row, place, _ESCAPE_LIKE.sub("_x005F_", text), style or quoted)
+        sheet.write_string(row, place, text, style or quoted)
 
 
 def _cut(text: str) -> str:
