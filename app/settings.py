@@ -173,6 +173,8 @@ class Settings(BaseSettings):
     attachment_open_uploads: PositiveInt = 20
     attachment_unfinished_for: Length = timedelta(days=7)
     attachments_keep_position: bool = False
+    export_kept_for: Length = timedelta(hours=72)
+    export_scratch_dir: Path | None = None
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
@@ -221,6 +223,11 @@ class Settings(BaseSettings):
     def anchors_file(self) -> Path:
         """Where the ends of the audit chain are noted: beside the keys unless said otherwise."""
         return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where exports lie in the clear while they are made: never among the files, which are backed up."""
+        return self.export_scratch_dir or self.files_dir.with_name("export-scratch")
 
     @property
     def ledger_file(self) -> Path:

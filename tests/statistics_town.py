@@ -16,7 +16,8 @@ from app.calls.rules.calls import Call, Kind
 from app.cases.rules.guards import Wall
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
 from app.cases.store.cases import Wanted
-from app.cases.store.records import Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member
 from app.circumstances.rules import Circumstances, Party, PartyKind, Recovery
 from app.crypto.vault import Place
 from app.escalation.rules.ladder import ClockKind

@@ -16,6 +16,7 @@ from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
 from app.cli.erasures import erasures_app, retain
+from app.cli.exporting import export
 from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
@@ -38,7 +39,7 @@ app.command()(doctor)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(supervision.worker_app, name="worker")
 app.add_typer(supervision.audit_app, name="audit")
-app.command(name="export")(supervision.export)
+app.command()(export)
 app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
 app.add_typer(prompts_app, name="prompts")
