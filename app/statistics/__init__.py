@@ -1,1 +1,1 @@
-"""What happened, in figures: indicators, what may be published of them, and a report to hand on."""
+"""What happened, counted: indicators over cases and contacts, and what of them may be published."""

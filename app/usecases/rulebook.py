@@ -77,6 +77,10 @@ class Rulebook:
     child_signs: ChildSigns = field(default_factory=ChildSigns)
     surroundings: Surroundings = field(default_factory=Surroundings)
     attachments: Limits = field(default_factory=Limits)
+    small_cell_k: int = 11  # no smaller count is published
+    small_cell_insiders: bool = False  # whether an organisation that knows its own people is kept out as well
+    published_months: int = 1  # how long a published window is
+    published_after: timedelta | None = timedelta(days=7)  # behind its end; None does not wait for the end
     passed: Callable[[str], None] = field(default=_nothing)
 
     @cached_property
