@@ -35,22 +35,22 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Some counts side by side, drawn and written out."""
+    """Some counts side by side, drawn and written out; `note` says what is missing of it."""
 
     title: str
     head: tuple[str, str]  # of the table: what is counted, and how many
     rows: tuple[tuple[str, Value], ...]
     shape: Shape = "bars"
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a report under its heading; a part without figures and charts says why in `note`."""
+    """A part of a report under its heading."""
 
     title: str
     figures: tuple[Figure, ...] = ()
     charts: tuple[Chart, ...] = ()
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
