@@ -30,8 +30,8 @@ def _plausible(moment: date) -> date:
 
 
 When = Annotated[AwareDatetime | date, AfterValidator(_plausible)]
-FilterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
-FilterValue = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+FilterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,60}$")]
+FilterValue = Annotated[str, StringConstraints(max_length=100)]
 FilterValues = Annotated[list[FilterValue], Field(min_length=1, max_length=50)]
 Secret = Annotated[SecretStr, Field(max_length=200)]
 

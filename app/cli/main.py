@@ -1,12 +1,12 @@
 """The `spean` command: every entrance that is not HTTP."""
 
+import resource
 import signal
 import socket
 import sys
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -22,12 +22,11 @@ from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
 from app.cli.prompts import prompts_app
 from app.cli.protection import disclosures
+from app.cli.server import server_for
 from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
 from app.settings import Settings
-
-_UPLOADS_END_WITHIN_SECONDS: Final = 10
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -104,12 +103,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _serve(application: Application, door: socket.socket) -> None:
-    config = uvicorn.Config(
-        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
-        timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = server_for(create_app(application))
     server.run(sockets=[door])
     if not server.started:
         stop("the server did not start: see above")
@@ -118,6 +112,7 @@ def _serve(application: Application, door: socket.socket) -> None:
 def main() -> None:
     """Run the command. Whatever goes wrong ends in words, without a traceback."""
     log_plainly()
+    _leave_no_core()
     try:
         app()
     except ValidationError as problem:
@@ -127,6 +122,11 @@ def main() -> None:
     except Exception as problem:  # noqa: BLE001 - the last place that can turn a fault into words
         say_wrong(_unexpected(problem))
         sys.exit(REFUSED)
+
+
+def _leave_no_core() -> None:
+    """A process that dies writes its memory nowhere: names and keys lie open in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _unexpected(problem: Exception) -> str:

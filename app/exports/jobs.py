@@ -14,8 +14,9 @@ import orjson
 
 from app.audit.rules import Deed
 from app.cases.rules.stages import Sight
+from app.exports.checking import must_be_answerable
 from app.exports.making import Making
-from app.exports.rules.asking import Profile, Wanted, as_json, must_be_protected, must_make_sense
+from app.exports.rules.asking import Profile, Wanted, as_json, must_be_protected
 from app.exports.rules.jobs import (
     MOST_OPEN,
     MOST_TRIES,
@@ -89,13 +90,12 @@ class Asked:
 def ask(uow: UnitOfWork, asked: Asked, now: datetime) -> Job:
     """The export waits to be made; a repeat of the same wish is answered as the first.
 
-    A fresh sign-in is the door's to ask for. Raises: NotAllowed, FormatUnfit, WindowEmpty, ReasonNeeded,
-    PasswordNeeded, WeakPassword, PasswordUnused, TooManyOpen, IdConflict; and what the filters' own
-    rules raise.
+    A fresh sign-in is the door's to ask for. Raises: NotAllowed, ReasonNeeded, PasswordNeeded,
+    WeakPassword, PasswordUnused, TooManyOpen, IdConflict; and what `must_be_answerable` raises.
     """
     worker, wanted = asked.worker, asked.wanted
     worker.must_be_allowed(action_for(wanted.profile))
-    must_make_sense(wanted)
+    must_be_answerable(uow, wanted, now)
     must_be_protected(wanted, reason=asked.reason, password=asked.password, username=worker.username)
     store, job_id = _store(uow), asked.id or new_id(now)
     new = NewJob(
@@ -117,7 +117,7 @@ def ask_for_organisation(uow: UnitOfWork, organisation_id: UUID, wanted: Wanted,
 
     For what the program makes by itself. Raises: NotAllowed where it would hold names.
     """
-    must_make_sense(wanted)
+    must_be_answerable(uow, wanted, now)
     must_be_protected(wanted, reason=None, password=None, username="")
     store, job_id = _store(uow), new_id(now)
     fingerprint = uow.vault.index("export", f"{organisation_id}\x00{_written(wanted)}")
@@ -143,7 +143,7 @@ def begin_for_operator(
 
     Raises: what `ask` raises of the wish.
     """
-    must_make_sense(wanted)
+    must_be_answerable(uow, wanted, now)
     must_be_protected(wanted, reason=reason, password=password, username="")
     job_id = new_id(now)
     fingerprint = uow.vault.index("export", f"{OPERATOR}\x00{_written(wanted)}")
