@@ -118,6 +118,27 @@ def test_h19_where_the_line_was_never_written_the_database_that_goes_still_knows
     assert len(ErasureLedger(ledger).read()[0]) == 1
 
 
+def test_h19_a_door_that_dies_right_after_the_commit_loses_no_erasure(
+    install: Callable[..., Installation],
+) -> None:
+    armed: list[str] = []
+
+    def passed(name: str) -> None:
+        if name in armed:
+            armed.clear()
+            raise SystemError("killed")
+
+    desk = Office(install(passed=passed))
+    desk.here.token(desk.supervisor)  # a sign-in is a commit as well
+    armed.append("after_commit")
+    assert desk.erase(all=True).status_code == 500
+    ledger = desk.here.application.ledger
+    assert ledger.read() == ([], 0)
+    desk.here.application.forgetting.step(desk.here.clock.now())
+    (noted,) = ledger.read()[0]
+    assert from_json(desk.erase(all=True).json()) == noted
+
+
 def test_h19_who_dies_between_the_commit_and_the_line_is_made_good_by_the_worker(
     desk: Office, spean: CommandLine
 ) -> None:
