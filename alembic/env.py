@@ -11,6 +11,7 @@ import app.attachments.tables
 import app.audit.tables
 import app.calls.tables
 import app.cases.tables
+import app.circumstances.tables
 import app.escalation.tables
 import app.identity.tables
 import app.intake.tables

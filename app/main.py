@@ -32,6 +32,7 @@ from app.api import (
     referrals,
     rxdb,
     sign_in,
+    surroundings,
     sync,
 )
 from app.api.compression import Unpacked
@@ -49,6 +50,7 @@ from app.settings import Settings
 _ROOMS: Final = (
     operations, sign_in, credentials, devices, cases, case_work, calling, phones, intake, people, recordings,
     attachments, blobs, exports, sync, hints, rxdb, conflicts, consents, referrals, guards, erasing,
+    surroundings,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 

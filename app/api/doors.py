@@ -13,6 +13,7 @@ from app.api.duress import must_be_empty, nobody_like
 from app.api.lines import Lines
 from app.api.origins import SignInTerms
 from app.api.problems import Problem
+from app.api.turns import Turns
 from app.identity.rules import Action, Holder, Worker
 from app.kernel.clock import Clock
 from app.kernel.refusal import NotSignedIn
@@ -79,6 +80,7 @@ class Services:
     terms: SignInTerms
     erased: Callable[[list[Receipt]], None]  # note erasures outside the database, once they are committed
     lines: Lines = field(default_factory=Lines)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)

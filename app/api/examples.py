@@ -48,6 +48,14 @@ _TIMELINE_ITEM: Final = {
     "organisation_id": _ORGANISATION, "owner_id": _WORKER, "queue": None,
     "because": [{"rule": "coverage.category"}],
 }  # fmt: skip
+_PARTY: Final = {
+    "id": _OTHER, "kind": "recruiter", "names": ["Sok San Group", "ក្រុមហ៊ុន សុខ សាន្ត"], "country": "KH",
+    "licence": "123/2025", "disputed_since": None,
+}  # fmt: skip
+_RECOVERY: Final = {
+    "id": _ASKED, "case_id": _CASE, "member_id": None, "day": "2026-06-08", "by": _WORKER, "at": _LATER,
+    "amount": {"amount_minor": 900_000, "currency": "THB"},
+}  # fmt: skip
 _ATTACHMENT: Final = {
     "id": _ASKED, "case_id": _CASE, "author_id": _WORKER, "state": "complete", "filename": "ប័ណ្ណប្រាក់ខែ.jpg",
     "declared_type": "image/jpeg", "media_type": "image/jpeg", "size": 301_245, "sha256": "9f" * 32,
@@ -115,6 +123,13 @@ SENT: Final[dict[str, Any]] = {
         "person_id": _PERSON, "reason": "ម្ចាស់ទិន្នន័យស្នើសុំ", "requested_by": "person", "notes": "erase",
     },
     "ReceiptOut": _RECEIPT,
+    "CircumstancesPatch": {"sector": "fisheries", "origin_province": "KH-6"},
+    "PartyIn": {"id": _ASKED, "kind": "recruiter", "name": "Sok San Group", "country": "KH"},
+    "NameIn": {"name": "ក្រុមហ៊ុន សុខ សាន្ត"},
+    "MergeIn": {"into": _OTHER},
+    "RecoveryIn": {
+        "id": _ASKED, "amount": {"amount_minor": 900_000, "currency": "THB"}, "day": "2026-06-08",
+    },
     "ConsentIn": {
         "id": _ASKED, "person_id": _PERSON, "purpose": "share_embassy", "state": "given", "by": "self",
         "channel": "call", "language": "km",
@@ -330,6 +345,13 @@ ANSWERED: Final[dict[str, Any]] = {
     "Timeline": {"items": [_TIMELINE_ITEM]},
     "Timers": {"items": [_TIMER]},
     "TrainingOut": {"worker_id": _WORKER, "trained_for_children": True},
+    "CircumstancesOut": {
+        "case_id": _CASE, "sector": "fisheries", "origin_province": "KH-6", "parties": [_PARTY],
+        "recovered": [_RECOVERY],
+    },
+    "PartyOut": _PARTY,
+    "Parties": {"items": [_PARTY]},
+    "RecoveryOut": _RECOVERY,
     "WallOut": _WALL_SHOWN,
     "Walls": {"items": [_WALL_SHOWN]},
     "WorkerTextOut": {

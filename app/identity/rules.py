@@ -40,6 +40,7 @@ class Action(StrEnum):
     OVERRIDE_CONSENT = "override_consent"  # and agree to another's override
     GUARD_CASES = "guard_cases"  # conflict walls and legal holds
     READ_DISCLOSURES = "read_disclosures"
+    MANAGE_PARTIES = "manage_parties"  # the register of recruiters, employers, brokers and sites
     TRAIN_WORKERS = "train_workers"  # say who is trained to work with children
     SYNC = "sync"  # hold copies of cases on a device
     REVOKE_DEVICES = "revoke_devices"  # also those of others
@@ -53,7 +54,7 @@ _LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_
 _PEOPLE: Final = frozenset({Action.MANAGE_SIGN_INS, Action.RESET_PASSWORDS})
 _SUPERVISOR: Final = _LEAD | _PEOPLE | {
     Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES, Action.OVERRIDE_CONSENT, Action.GUARD_CASES,
-    Action.READ_DISCLOSURES, Action.TRAIN_WORKERS,
+    Action.READ_DISCLOSURES, Action.TRAIN_WORKERS, Action.MANAGE_PARTIES,
 }  # fmt: skip
 _ADMIN: Final = _PEOPLE | {
     Action.SEE_SELF, Action.CHANGE_SECRETS, Action.REVOKE_DEVICES, Action.LOG_BREACHES,

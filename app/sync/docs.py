@@ -42,7 +42,7 @@ def render(reader: Reader, wanted: Mapping[str, Iterable[UUID]]) -> dict[tuple[s
     Whoever asks has made sure that the worker may hold them.
     """
     found: dict[tuple[str, UUID], Document] = {}
-    listed = {kind: list(ids) for kind, ids in wanted.items()}
+    listed = {kind: some for kind, ids in wanted.items() if (some := list(ids))}
     revisions = reader.uow.feed.revisions(listed)
     for kind, ids in listed.items():
         extras = reader.pushed.extras(kind, ids) if kind in _EXTENDED else {}

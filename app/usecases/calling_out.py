@@ -25,8 +25,8 @@ from app.usecases.unit_of_work import UnitOfWork
 
 _CALL_KEY: Final = "1"
 _RING_WORKER: Final = timedelta(seconds=25)
-# A carrier that screens no calls cannot tell a person from a voicemail box, to which nobody listens for so
-# long. Whoever did reach somebody sooner writes it down.
+# A carrier that screens no calls cannot tell a person from a voicemail box, and nobody was reached in one:
+# nobody listens to it for so long. Whoever did reach somebody sooner writes it down.
 _LONGER_THAN_VOICEMAIL: Final = timedelta(minutes=1)
 _RING_PERSON: Final = timedelta(seconds=30)
 _HANG_UP: Final[Document] = (Hangup(),)

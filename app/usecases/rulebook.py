@@ -12,6 +12,7 @@ from app.calls.rules.callbacks import CallbackRules
 from app.cases.rules.consent import ConsentPolicy
 from app.cases.rules.guards import ChildSigns
 from app.cases.rules.stages import Outcome, Status
+from app.circumstances.rules import PartyKind, Surroundings
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords
@@ -75,13 +76,14 @@ class Rulebook:
     retention: RetentionRules = field(default_factory=RetentionRules)
     consent: ConsentPolicy = field(default_factory=ConsentPolicy)
     child_signs: ChildSigns = field(default_factory=ChildSigns)
+    surroundings: Surroundings = field(default_factory=Surroundings)
     attachments: Limits = field(default_factory=Limits)
     passed: Callable[[str], None] = field(default=_nothing)
 
     @cached_property
     def code_lists(self) -> Mapping[str, list[dict[str, str]]]:
         """The codes that cases hold, by the name of their list, each with its name in km and en."""
-        named = {"status": Status, "outcome": Outcome, "urgency": Urgency, "role": Role}
+        named = {"status": Status, "outcome": Outcome, "urgency": Urgency, "role": Role, "party": PartyKind}
         lists = {
             family: [{"code": code.value, **self._names(f"{family}.{code.value}")} for code in codes]
             for family, codes in named.items()
@@ -90,6 +92,9 @@ class Rulebook:
             {"code": code, "urgency": floor.value, **self.category_names.get(code, {})}
             for code, floor in sorted(self.floors.items())
         ]
+        around = self.surroundings
+        lists["sector"] = [{"code": one.code, **one.labels} for one in around.sectors.values()]
+        lists["province"] = [{"code": code, **names} for code, names in around.provinces.items()]
         return lists
 
     @cached_property

@@ -26,6 +26,7 @@ from app.cases.store.records import RecordStore
 from app.cases.store.scope import ScopeStore
 from app.cases.store.sharing import SharingStore
 from app.cases.store.timeline import TimelineStore
+from app.circumstances.store import CircumstanceStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
 from app.identity.allowances import AllowanceStore
@@ -73,6 +74,7 @@ class UnitOfWork:
         self.breaches = BreachStore(connection, vault)
         self.calls = CallStore(connection, vault)
         self.cases = CaseStore(connection, vault, self.touched)
+        self.circumstances = CircumstanceStore(connection, vault)
         self.conflicts = ConflictStore(connection, vault, self.touched)
         self.credentials = CredentialStore(connection, vault)
         self.devices = DeviceStore(connection, vault)

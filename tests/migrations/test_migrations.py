@@ -25,6 +25,7 @@ from sqlmodel import AutoString, SQLModel, UTCDateTime
 import app.attachments.tables
 import app.calls.tables
 import app.cases.tables
+import app.circumstances.tables
 import app.escalation.tables
 import app.intake.tables
 import app.outbox.tables

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, update
 
 from app.cases.rules.stages import Sight
 from app.cases.store.cases import seen_by
@@ -131,7 +131,7 @@ class RecordStore:
 
     def members(self, ids: Iterable[UUID]) -> dict[UUID, Member]:
         """Members by id."""
-        found = self._connection.execute(_MEMBERS.where(members.c.id.in_(list(ids))))
+        found = self._connection.execute(_MEMBERS_BY_ID, {"ids": list(ids)})
         return {row.member_id: self._member(row) for row in found}
 
     def change_member(self, member: Member) -> None:
@@ -152,20 +152,21 @@ class RecordStore:
 
     def people(self, ids: Iterable[UUID]) -> dict[UUID, Person]:
         """People by id."""
-        found = self._connection.execute(select(persons).where(persons.c.id.in_(list(ids))))
+        found = self._connection.execute(_PEOPLE, {"ids": list(ids)})
         return {row.id: person_of(self._vault, row) for row in found}
 
     def add_note(self, note: Note) -> None:
         """Keep a note. Notes are only ever added."""
-        self._connection.execute(insert(notes).values(
-            id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted,
-            at=note.at, text=self._vault.seal(note.text, Place("note", note.id, "text")),
-        ))  # fmt: skip
+        self._connection.execute(_ADD_NOTE, {
+            "id": note.id, "case_id": note.case_id, "author_id": note.author_id,
+            "restricted": note.restricted, "at": note.at,
+            "text": self._vault.seal(note.text, Place("note", note.id, "text")),
+        })  # fmt: skip
         self._touched.note(Kind.NOTE, note.id, note.case_id)
 
     def notes(self, ids: Iterable[UUID]) -> dict[UUID, Note]:
         """Notes by id."""
-        found = self._connection.execute(select(notes).where(notes.c.id.in_(list(ids))))
+        found = self._connection.execute(_NOTES, {"ids": list(ids)})
         return {row.id: self._note(row) for row in found}
 
     def add_contact_attempt(self, attempt: ContactAttempt) -> None:
@@ -330,3 +331,9 @@ _MEMBERS: Final = select(
     members.c.wages_currency,
     persons,
 ).join(persons, persons.c.id == members.c.person_id)
+# Made once, for every page of a device and every row that it pushes asks them.
+_IDS: Final[Any] = bindparam("ids", expanding=True)
+_MEMBERS_BY_ID: Final = _MEMBERS.where(members.c.id.in_(_IDS))
+_PEOPLE: Final = select(persons).where(persons.c.id.in_(_IDS))
+_NOTES: Final = select(notes).where(notes.c.id.in_(_IDS))
+_ADD_NOTE: Final = insert(notes)

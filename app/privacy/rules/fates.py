@@ -46,6 +46,7 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
     "referral": {"recipient": _GONE, "purpose": _EMPTY, "reason": _EMPTY},
     "disclosure": {"recipient": _KEPT, "reason": _EMPTY},  # to whom it was handed stays: H17
     "case_wall": {"reason": _EMPTY},
+    "party_name": {"name": _KEPT, "name_index": _KEPT},  # a company's or an employer's
     "legal_hold": {"reason": _EMPTY},
     "case_conflict": {"kept": _EMPTY, "lost": _EMPTY},
     "attachment": {"name": _EMPTY, "announced": _EMPTY, "file_key": _GONE},

@@ -8,8 +8,8 @@ import sqlmodel
 
 from alembic import op
 
-revision = "0009_harm"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
