@@ -4,16 +4,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from app.kernel.phone import Phone
 from app.privacy.rules import from_json
 from app.privacy.service import ErasureLedger
+from app.sync.store import SyncStore
 from app.usecases import erasing
 from app.usecases.backing_up import back_up
 from tests.command_line import CommandLine
 from tests.conftest import ENGINE
+from tests.field_app import FieldApp, op
 from tests.letting_go import NAME, NOTE, SECRETS, SENDER, SUMMARY, Office
 from tests.makers import Installation
 
@@ -87,6 +90,32 @@ def test_h19_a_backup_that_is_older_than_the_case_is_put_back_all_the_same(
     assert told["erased_again"] == 0
     with there.office.look() as uow:
         assert [one.case_id for one in uow.erasures.all()] == [desk.case_id]
+
+
+@NEEDS_A_COPY
+def test_h19_a_device_that_was_off_all_the_while_does_not_make_the_case_anew(
+    here: Installation, spean: CommandLine, tmp_path: Path, new_database: Callable[[], str],
+    install: Callable[..., Installation],
+) -> None:  # fmt: skip
+    desk_worker = here.a_worker()
+    archive = a_backup(here, tmp_path / "copy")
+    desk = Office(here)
+    desk.erase(all=True)
+    _, there = restored(desk, spean, archive, new_database(), install)
+    app = FieldApp(there, desk_worker)
+    case_id, note = str(desk.case_id), {"case_id": str(desk.case_id), "text": NOTE}
+    results = app.push(
+        op("case", case_id, {"summary": SUMMARY, "reporter": {"name": NAME}}, create=True),
+        op("note", str(uuid4()), note, create=True),
+    )
+    assert [one["problem"]["code"] for one in results] == ["erasure.erased"] * 2
+    with there.office.look() as uow:
+        assert uow.cases.get(desk.case_id, None) is None
+        pushed = SyncStore(uow.connection, uow.vault, uow.touched)
+        assert pushed.refused_rows(None, limit=10) == []
+        assert pushed.parents_awaited(10) == []
+    desk.here = there
+    assert not any(where.startswith("sync_") for where in desk.leaks())
 
 
 @NEEDS_A_COPY
