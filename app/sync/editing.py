@@ -19,6 +19,7 @@ from app.kernel.money import Money
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.kernel.urgency import Urgency
+from app.privacy.rules import AlreadyErased
 from app.store.feed import Kind
 from app.sync.applying import SIMPLE, Doing, ParentUnknown, named, own_id, person_of, valid
 from app.sync.rules import FieldsRefused, Lost, ReadOnly, merge, merge_sets, raised, same
@@ -69,6 +70,7 @@ def write_case(doing: Doing) -> list[Conflict]:
     if not uow.scope.there(op.id):
         if not op.create:
             raise NotFound
+        _must_not_be_erased(doing, op.id)
         _open(doing)
         return []
     case = locked_case(uow, doing.carrier.worker, op.id)
@@ -323,5 +325,14 @@ def do(doing: Doing) -> list[Conflict]:
     except NotFound:
         if op.kind == Kind.CASE or doing.case_id is None or doing.uow.scope.there(doing.case_id):
             raise
+        _must_not_be_erased(doing, doing.case_id)
         raise ParentUnknown(doing.case_id) from None
     return []
+
+
+def _must_not_be_erased(doing: Doing, case_id: UUID) -> None:
+    """A case that is not here may have been erased, and a backup from before it restored since: a device that
+    was off all the while must not make it anew. Raises: AlreadyErased.
+    """
+    if doing.uow.erasures.last_of(case_id, None):
+        raise AlreadyErased

@@ -18,6 +18,7 @@ from app.identity.rules import Action, Worker
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
 from app.kernel.refusal import Refusal
+from app.privacy.rules import AlreadyErased
 from app.store.feed import Doc, Kind
 from app.sync import docs, editing
 from app.sync.applying import Doing, ParentUnknown
@@ -332,7 +333,11 @@ def _refuse(
         if not waited and (before := pushed.answered([kept.id])):
             return _repeated(before[kept.id])
         kind, doc_id = (op.kind, op.id) if op else (None, None)
-        pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
+        if isinstance(refusal, AlreadyErased):
+            # What was erased is not kept word for word because a device still had it.
+            kept = replace(kept, said={"op": op.op if op else None})
+        else:
+            pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
         pushed.tell(Issue(new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": words}, now))
         if op:
             doc = Doc(op.kind, op.id, _case_of(uow, op))
