@@ -71,7 +71,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     )
     app.state.services = Services(
         wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
-        wired.attachments.look_after, wired.sign_in_terms,
+        wired.attachments.look_after, wired.sign_in_terms, wired.ledger.add,
     )  # fmt: skip
     app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     duress.attach(app)

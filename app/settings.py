@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEMO
     keys_file: Path = Path("var/keys.json")
     audit_anchors_file: Path | None = None
+    erasures_file: Path | None = None
     config_dir: Path = _HERE / "config"
     locales_dir: Path = _HERE / "locales"
     files_dir: Path = Path("var/files")
@@ -171,6 +172,7 @@ class Settings(BaseSettings):
     device_requests_per_minute: NonNegativeInt = 2_400
     worker_case_limit: PositiveInt = 30
     sync_closed_days: PositiveInt = 30
+    sync_offline_days: PositiveInt = 14
     sync_hint_seconds: NonNegativeInt = 55
 
     gateway_secrets: dict[str, str] = Field(
@@ -204,6 +206,11 @@ class Settings(BaseSettings):
     def anchors_file(self) -> Path:
         """Where the ends of the audit chain are noted: beside the keys unless said otherwise."""
         return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
+
+    @property
+    def ledger_file(self) -> Path:
+        """Where erasures on request are noted outside the database: beside the keys unless said otherwise."""
+        return self.erasures_file or self.keys_file.with_name("erasures.ledger")
 
     @property
     def attachment_limits(self) -> Limits:

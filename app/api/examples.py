@@ -35,9 +35,10 @@ _PHONE_SHOWN: Final = {
     "safety": {
         "may_text": "yes", "may_call": "yes", "may_leave_voicemail": "no",
         "hours": [{"begins": "22:00", "ends": "06:00", "days": ["sat", "sun"]}], "zone": "Asia/Bangkok",
+        "also_within": [],
         "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
         "after_dropped_call": "wait", "valid_until": None, "opted_out_at": None, "said_by": "caseworker",
-        "worker_id": _WORKER, "said_at": _LATER,
+        "worker_id": _WORKER, "said_at": _LATER, "version": 2,
     },
     "call_refused_because": "outside_hours", "next_call_at": "2026-06-13T15:00:00Z",
     "text_refused_because": "code_word_awaited", "next_text_at": None,
@@ -302,6 +303,7 @@ ANSWERED: Final[dict[str, Any]] = {
     "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED]},
     "RegisteredOut": {
         **_DEVICE, "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh": "…",
+        "lock_after_days": 14,
     },
     "IntakePage": {
         "items": [

@@ -28,6 +28,7 @@ from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
+from app.privacy.service import ErasureLedger
 from app.settings import Settings
 from app.store.files import FileStore
 from app.store.plain_files import PlainFiles
@@ -62,6 +63,11 @@ class Application:
     def anchors(self) -> AnchorFile:
         """Where the ends of the audit chain are noted."""
         return AnchorFile(self.settings.anchors_file, self.office.vault)
+
+    @cached_property
+    def ledger(self) -> ErasureLedger:
+        """Where erasures are noted for the day on which an older database is put back."""
+        return ErasureLedger(self.settings.ledger_file)
 
     @cached_property
     def twilio_door(self) -> TwilioDoor:
@@ -183,7 +189,7 @@ class Application:
     @cached_property
     def forgetting(self) -> Forgetting:
         """What lets go of names, numbers and words whose time is over."""
-        return Forgetting(self.office, self.recording_files)
+        return Forgetting(self.office, self.recording_files, self.ledger)
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the

@@ -26,7 +26,14 @@ from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.migrations import is_at_head
 from app.usecases import prompting
-from app.usecases.health import Check, keeping_checks, outbox_checks, readiness, recording_checks
+from app.usecases.health import (
+    Check,
+    keeping_checks,
+    ledger_checks,
+    outbox_checks,
+    readiness,
+    recording_checks,
+)
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
@@ -205,6 +212,7 @@ def _data(application: Application) -> Iterator[Check]:
     now = application.clock.now()
     yield from outbox_checks(application.office, now=now)
     yield from recording_checks(application.office, now=now)
+    yield from ledger_checks(application.office, application.ledger)
     yield from keeping_checks(application.office, KeyRing.load(application.settings.keys_file), now=now)
     yield _prompts(application)
 

@@ -10,7 +10,8 @@ from uuid import UUID, uuid5
 from pydantic import TypeAdapter, ValidationError
 
 from app.attachments.rules.uploads import Wish
-from app.cases.store.records import ContactAttempt, Person
+from app.cases.store.people import Person
+from app.cases.store.records import ContactAttempt
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.store.feed import Doc, Kind
@@ -41,6 +42,7 @@ class Doing:
     carrier: Carrier
     op: Op
     now: datetime
+    known: bool = True  # whether the document is here already; where it may be, it is looked for
     case_id: UUID | None = None
     lost: list[Lost] = field(default_factory=list)
     created: bool = False
@@ -56,15 +58,12 @@ class Doing:
         return Command(self.carrier.worker, self.case_id, self.op.id, content)
 
     def parent(self) -> UUID:
-        """The case that a new document belongs to. Raises: ParentUnknown, FieldsRefused, NotFound."""
+        """The case that a new document says it belongs to. Raises: FieldsRefused."""
         try:
-            parent = UUID(str(self.op.set.get("case_id")))
+            self.case_id = UUID(str(self.op.set.get("case_id")))
         except ValueError:
             raise FieldsRefused(fields="case_id") from None
-        if not self.uow.scope.there(parent):
-            raise ParentUnknown(parent)
-        self.case_id = parent
-        return parent
+        return self.case_id
 
     def must_be_brought(self) -> None:
         """Nothing has this id: unless the row brings it, it is as if it were somebody else's.
@@ -127,7 +126,7 @@ def own_id(doc_id: UUID, part: str) -> UUID:
 def add_note(doing: Doing) -> None:
     """A note, under the device's id. Raises: OnlyAdded, and as the use case."""
     uow, op = doing.uow, doing.op
-    known = uow.records.notes([op.id]).get(op.id)
+    known = uow.records.notes([op.id]).get(op.id) if doing.known else None
     if known:
         doing.case_id = known.case_id
         locked_case(uow, doing.carrier.worker, known.case_id)
@@ -146,7 +145,7 @@ def add_note(doing: Doing) -> None:
 def add_contact_attempt(doing: Doing) -> None:
     """A contact attempt, under the device's id. Raises: OnlyAdded, and as the use case."""
     uow, op = doing.uow, doing.op
-    known = uow.records.contact_attempts([op.id]).get(op.id)
+    known = uow.records.contact_attempts([op.id]).get(op.id) if doing.known else None
     if known:
         doing.case_id = known.case_id
         locked_case(uow, doing.carrier.worker, known.case_id)

@@ -20,7 +20,7 @@ from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.kernel.urgency import Urgency
 from app.store.feed import Kind
-from app.sync.applying import SIMPLE, Doing, Handler, named, own_id, person_of, valid
+from app.sync.applying import SIMPLE, Doing, ParentUnknown, named, own_id, person_of, valid
 from app.sync.rules import FieldsRefused, Lost, ReadOnly, merge, merge_sets, raised, same
 from app.usecases import affected, case_work, conflicts, keeping
 from app.usecases.case_work import Command
@@ -95,7 +95,7 @@ def write_member(doing: Doing) -> list[Conflict]:
     """Add the member, or write what may be written of them. Raises: as the use cases; FieldsRefused."""
     uow, op, worker = doing.uow, doing.op, doing.carrier.worker
     fields = valid(MEMBER_FIELDS, op.set)
-    before = uow.records.members([op.id]).get(op.id)
+    before = uow.records.members([op.id]).get(op.id) if doing.known else None
     if before is None:
         doing.must_be_brought()
     doing.case_id = before.case_id if before else doing.parent()
@@ -310,14 +310,18 @@ WRITTEN: Final[Mapping[str, Any]] = {Kind.CASE: write_case, Kind.MEMBER: write_m
 def do(doing: Doing) -> list[Conflict]:
     """Do what the device did; the conflicts that came of it. Raises: Refusal, ParentUnknown."""
     op = doing.op
-    if op.whole is not None and not op.create and not doing.uow.feed.revisions({op.kind: [op.id]}):
+    if op.whole is not None and not op.create and not doing.known:
         # The device believes that it is here: a backup was restored since. All that it has makes it anew.
         doing.op = replace(op, set=op.whole, was={}, create=True)
     if op.create and "_deleted" in op.set:
         return []  # written and thrown away before anybody else saw it
-    if doing.op.kind in WRITTEN:
-        found: list[Conflict] = WRITTEN[doing.op.kind](doing)
-        return found
-    simple: Handler = SIMPLE[doing.op.kind]
-    simple(doing)
+    try:
+        if op.kind in WRITTEN:
+            found: list[Conflict] = WRITTEN[op.kind](doing)
+            return found
+        SIMPLE[op.kind](doing)
+    except NotFound:
+        if op.kind == Kind.CASE or doing.case_id is None or doing.uow.scope.there(doing.case_id):
+            raise
+        raise ParentUnknown(doing.case_id) from None
     return []

@@ -1,20 +1,19 @@
 """Giving devices what changed: one page of a worker's feed at a time, from a cursor on."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 from app.audit.rules import Deed
-from app.identity.rules import Action, Device, Role, Worker
+from app.identity.rules import Action, Device, DeviceRevoked, Role, Worker
 from app.store.feed import Doc, Entry, Kind
 from app.sync import docs
 from app.sync.docs import Reader
 from app.sync.rules import SCHEMA, CursorGone, CursorNotOurs, read_cursor, write_cursor
 from app.sync.versions import grown_since, shown_as_theirs
-from app.usecases.devices import must_be_trusted
 from app.usecases.feeding import held_docs
 from app.usecases.unit_of_work import Office, UnitOfWork
 
@@ -48,10 +47,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One document as a device has to have it; None where it must drop it."""
+    """One document as a device has to have it; None where it must drop it.
+
+    `written` is the change as the native protocol writes it, where that was done already.
+    """
 
     doc: Doc
     content: docs.Document | None
+    written: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -71,10 +74,15 @@ def pull(office: Office, carrier: Carrier, ask: Ask, *, now: datetime) -> Page:
     Raises: NotAllowed, DeviceRevoked, CursorGone, CursorNotOurs.
     """
     carrier.worker.must_be_allowed(Action.SYNC)
-    prepare(office, carrier, now=now)
     with office.snapshot() as uow:
-        device = uow.devices.of(carrier.worker.id, carrier.device)
-        page = _page(uow, carrier, ask, device) if device else None
+        device = _trusted(uow, carrier)
+        fitted = device is not None and _is_fitted(uow, carrier, device, now=now)
+        page = _page(uow, carrier, ask, device) if device and fitted else None
+    if not fitted:
+        prepare(office, carrier, now=now)
+        with office.snapshot() as uow:
+            device = _trusted(uow, carrier)
+            page = _page(uow, carrier, ask, device) if device else None
     if device is None or page is None:
         return _begun_again(office, carrier, ask, device, now=now)
     if page.changes:
@@ -88,11 +96,10 @@ def prepare(office: Office, carrier: Carrier, *, now: datetime) -> None:
     Raises: DeviceRevoked.
     """
     with office.look() as uow:
-        must_be_trusted(uow, carrier.worker.id, carrier.device)
-        device = uow.devices.of(carrier.worker.id, carrier.device)
-        grown = _grown(device, carrier)
-        if device and not grown and not _outgrown(uow, carrier.worker, now=now):
+        device = _trusted(uow, carrier)
+        if device and _is_fitted(uow, carrier, device, now=now):
             return
+        grown = _grown(device, carrier)
     with office.work(now) as uow:
         kept = uow.devices.keep(carrier.worker.id, carrier.device, name=None, now=now)
         fit(uow, carrier.worker, resend=grown, now=now)
@@ -146,10 +153,10 @@ def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page |
             return None
     entries = uow.feed.page(carrier.worker.id, ask.kinds, after, ask.limit + 1)
     changes = _changes(uow, carrier, entries[: ask.limit])
-    fitting = _fitting(changes, carrier, ask.max_bytes)
-    reached = entries[fitting - 1].seq if fitting else after
+    fitting = changes if ask.max_bytes is None else _fitting(changes, carrier, ask.max_bytes)
+    reached = entries[len(fitting) - 1].seq if fitting else after
     cursor = write_cursor(device.lineage, reached, tag)
-    return Page(cursor, changes[:fitting], reached, more=len(entries) > fitting, again=strange)
+    return Page(cursor, fitting, reached, more=len(entries) > len(fitting), again=strange)
 
 
 def _changes(uow: UnitOfWork, carrier: Carrier, entries: list[Entry]) -> list[Change]:
@@ -158,20 +165,23 @@ def _changes(uow: UnitOfWork, carrier: Carrier, entries: list[Entry]) -> list[Ch
     return [Change(entry.doc, found.get((entry.doc.kind, entry.doc.id))) for entry in entries]
 
 
-def _fitting(changes: list[Change], carrier: Carrier, max_bytes: int | None) -> int:
-    """How many of the changes fit into a page; one at least, or a large one would never get through."""
-    if max_bytes is None:
-        return len(changes)
+def _fitting(changes: list[Change], carrier: Carrier, max_bytes: int) -> list[Change]:
+    """What of the changes fits into a page, written; one at least, or a large one would never get through."""
+    fitting: list[Change] = []
     room = max_bytes
-    for count, change in enumerate(changes):
-        room -= len(orjson.dumps(native(change, carrier), option=JSON)) + 1
-        if room < 0:
-            return max(count, 1)
-    return len(changes)
+    for change in changes:
+        written = orjson.dumps(native(change, carrier), option=JSON)
+        room -= len(written) + 1
+        if room < 0 and fitting:
+            break
+        fitting.append(replace(change, written=written))
+    return fitting
 
 
-def native(change: Change, carrier: Carrier) -> dict[str, Any]:
+def native(change: Change, carrier: Carrier) -> Any:  # noqa: ANN401 - a JSON value
     """A change as the native protocol writes it."""
+    if change.written is not None:
+        return orjson.Fragment(change.written)
     named = {"kind": change.doc.kind, "id": change.doc.id}
     if change.content is None:
         return {**named, "gone": True}
@@ -219,14 +229,25 @@ def _grown(device: Device | None, carrier: Carrier) -> frozenset[str]:
     return grown_since(device.app_schema)
 
 
-def _outgrown(uow: UnitOfWork, worker: Worker, *, now: datetime) -> bool:
-    head = uow.feed.head(worker.id)
+def _is_fitted(uow: UnitOfWork, carrier: Carrier, device: Device, *, now: datetime) -> bool:
+    """Whether the worker's feed was fitted lately, and to what the worker and this device are now."""
+    if _grown(device, carrier):
+        return False
+    head = uow.feed.head(carrier.worker.id)
     return (
-        head is None
-        or head.fitted_for != _mark(uow, worker)
-        or head.fitted_at is None
-        or head.fitted_at <= now - _FIT_EVERY
+        head is not None
+        and head.fitted_for == _mark(uow, carrier.worker)
+        and head.fitted_at is not None
+        and head.fitted_at > now - _FIT_EVERY
     )
+
+
+def _trusted(uow: UnitOfWork, carrier: Carrier) -> Device | None:
+    """The device, if it is known. Raises: DeviceRevoked."""
+    device = uow.devices.of(carrier.worker.id, carrier.device)
+    if device and device.revoked_at and carrier.device:
+        raise DeviceRevoked
+    return device
 
 
 def _mark(uow: UnitOfWork, worker: Worker) -> str:

@@ -116,12 +116,16 @@ def erasures(uow: UnitOfWork) -> list[Receipt]:
 def reapply(uow: UnitOfWork, receipts: Sequence[Receipt], *, now: datetime) -> Again:
     """Erase again, in a database that was restored, what these receipts say was erased.
 
-    Receipts that this installation did not write are passed over, and so are cases that the copy does
-    not have. A legal hold does not stop it: what was erased was erased. Repeating it changes nothing.
+    Receipts that this installation did not write are passed over; those of cases that the copy does not
+    have are kept. A legal hold does not stop it: what was erased was erased. Repeating it changes nothing.
     """
     again = Again()
     for receipt in receipts:
-        case = uow.cases.locked(receipt.case_id, None) if check(uow, receipt) else None
+        if not check(uow, receipt):
+            again.unknown += 1
+            continue
+        uow.erasures.add(KeptErasure(receipt, "restore", "", UUID(int=0)))
+        case = uow.cases.locked(receipt.case_id, None)
         if case is None:
             again.unknown += 1
             continue
@@ -129,27 +133,12 @@ def reapply(uow: UnitOfWork, receipts: Sequence[Receipt], *, now: datetime) -> A
         cleared = _clear(uow, case, scope, now=now)
         again.counts.update(cleared.counts)
         again.files.extend(cleared.files)
-        uow.erasures.add(KeptErasure(receipt, "restore", "", UUID(int=0)))
         if cleared.counts:
             again.erasures += 1
             told = {"erasure_id": str(receipt.id), "counts": dict(cleared.counts)}
             uow.audit.record(Deed("data.erased_again", "restore", receipt.case_id, told))
     again.rows = sum(again.counts.values())
     return again
-
-
-def receipt_of(told: Mapping[str, Any]) -> Receipt:
-    """The receipt that a JSON object says. Raises: KeyError, TypeError, ValueError."""
-    spared = told["kept_for_other_cases"]
-    receipt = Receipt(
-        UUID(told["id"]), datetime.fromisoformat(told["at"]), UUID(told["case_id"]),
-        UUID(told["person_id"]) if told["person_id"] else None, bool(told["notes_erased"]),
-        {str(kind): int(number) for kind, number in told["counts"].items()},
-    )  # fmt: skip
-    return replace(
-        receipt, spared=type(receipt.spared)(int(spared["phones"]), int(spared["people"])),
-        digest=bytes.fromhex(told["digest"]), mac=bytes.fromhex(told["mac"]),
-    )  # fmt: skip
 
 
 def _clear(uow: UnitOfWork, case: Case, scope: Scope, *, now: datetime) -> Cleared:
@@ -162,7 +151,7 @@ def _clear(uow: UnitOfWork, case: Case, scope: Scope, *, now: datetime) -> Clear
     if plain != case:
         cleared.add("case_file", 1)
     mentioned = [*([case.id] if scope.words else []), *([scope.person_id] if scope.person_id else people)]
-    uow.eraser.clear_mentions(mentioned, cleared)
+    uow.eraser.clear_mentions(mentioned, cleared, now)
     if cleared.counts:
         uow.cases.save(replace(plain, updated_at=now))
         _tell_devices(uow, case.id)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -91,7 +93,7 @@ class CaseStore:
 
     def get(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
-        return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)))
+        return self._one(_one_for(sight), {"case": case_id})
 
     def many(self, ids: Iterable[UUID]) -> list[Case]:
         """Cases by id, for whoever has made sure of who may see them."""
@@ -109,7 +111,7 @@ class CaseStore:
 
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """As get, locked until the transaction ends."""
-        return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)).with_for_update())
+        return self._one(_one_for(sight, locked=True), {"case": case_id})
 
     def locked_many(self, ids: Iterable[UUID]) -> list[Case]:
         """Those of the cases that nobody else is working on at this moment, locked."""
@@ -124,10 +126,8 @@ class CaseStore:
     def save(self, case: Case) -> Case:
         """Write the case down as its next version, which is returned."""
         values = {**self._values(case), "version": case.version + 1}
-        before = self._connection.execute(
-            select(cases.c.categories).where(cases.c.id == case.id)
-        ).scalar_one()
-        self._connection.execute(update(cases).where(cases.c.id == case.id).values(**values))
+        before = self._connection.execute(_CATEGORIES, {"case": case.id}).scalar_one()
+        self._connection.execute(_SAVE, {"case": case.id, **values})
         self._touched.note(Kind.CASE, case.id, case.id)
         if tuple(before) != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
@@ -178,10 +178,13 @@ class CaseStore:
     def add_phone(
         self, case_id: UUID, contact_point_id: UUID, now: datetime, person_id: UUID | None = None
     ) -> None:
-        """The phone is a way to someone in the case."""
-        insert_new(self._connection, case_phones, {
-            "case_id": case_id, "contact_point_id": contact_point_id, "person_id": person_id, "added_at": now,
-        })  # fmt: skip
+        """The phone is a way to someone in the case; whose it is stays as it was once that is known."""
+        row = {"case_id": case_id, "contact_point_id": contact_point_id}
+        new = insert_new(self._connection, case_phones, {**row, "person_id": person_id, "added_at": now})
+        if person_id and not new:
+            same = [case_phones.c[name] == value for name, value in row.items()]
+            nobodys = update(case_phones).where(*same, case_phones.c.person_id.is_(None))
+            self._connection.execute(nobodys.values(person_id=person_id))
 
     def phones_of(self, case_id: UUID) -> list[tuple[UUID, UUID | None, datetime]]:
         """The contact points of a case, oldest first: id, whose it is where that is known, and since when."""
@@ -262,8 +265,8 @@ class CaseStore:
             asked = asked.where(cases.c.code == wanted.code)
         return asked
 
-    def _one(self, asked: Select[Any]) -> Case | None:
-        row = self._connection.execute(asked).one_or_none()
+    def _one(self, asked: Select[Any], values: Mapping[str, Any] = MappingProxyType({})) -> Case | None:
+        row = self._connection.execute(asked, values).one_or_none()
         return self._case(row) if row else None
 
     def _keep_categories(self, case: Case) -> None:
@@ -341,6 +344,13 @@ def kept_from_none(
     return and_(~walled, or_(cases.c.child_since.is_(None), sees_children))
 
 
+@lru_cache(maxsize=1_000)
+def _one_for(sight: Sight | None, *, locked: bool = False) -> Select[Any]:
+    """The statement for one case, for these eyes: made once for each worker, who asks it all day."""
+    asked = select(cases).where(cases.c.id == bindparam("case"), seen_by(sight))
+    return asked.with_for_update() if locked else asked
+
+
 def _within_reach(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
     if sight.coordinates:
         helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
@@ -384,6 +394,8 @@ _GUARD: Final = (
 )
 _OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
 _OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
+_CATEGORIES: Final = select(cases.c.categories).where(cases.c.id == bindparam("case"))
+_SAVE: Final = update(cases).where(cases.c.id == bindparam("case"))
 _BY_ID: Final = select(cases).where(cases.c.id.in_(bindparam("ids", expanding=True)))
 # Made once, for every text asks it: a new statement costs SQLAlchemy more than it costs the database.
 _OPEN_WITH_PHONE: Final = (

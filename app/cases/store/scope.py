@@ -42,9 +42,10 @@ class ScopeStore:
 
     def there(self, case_id: UUID) -> bool:
         """Whether there is such a case at all, for whomever."""
-        return self._connection.execute(select(cases.c.id).where(cases.c.id == case_id)).first() is not None
+        return self._connection.execute(_THERE, {"case": case_id}).first() is not None
 
 
+_THERE: Final = select(cases.c.id).where(cases.c.id == bindparam("case"))
 _COORDINATES: Final = workers.c.role == Role.COORDINATOR
 _MINE: Final = or_(
     cases.c.owner_id == workers.c.id,

@@ -291,6 +291,24 @@ def strictest(all_told: Iterable[SafeContact]) -> SafeContact:
     )
 
 
+def reconciled(here: SafeContact, wanted: SafeContact) -> SafeContact:
+    """What holds where somebody wrote `wanted` without having seen `here`: of each field what forbids most.
+
+    The hours of both bind. A code word stays until somebody who saw it takes it away.
+    """
+    hours_alike = here.hours == wanted.hours and zone_of(here) == zone_of(wanted)
+    both = strictest((replace(here, hours=()) if hours_alike else here, wanted))
+    return replace(
+        both,
+        may_text=_least(here.may_text, wanted.may_text),
+        may_call=_least(here.may_call, wanted.may_call),
+        may_leave_voicemail=_least(here.may_leave_voicemail, wanted.may_leave_voicemail),
+        language=wanted.language or here.language,
+        code_word=here.code_word or wanted.code_word,
+        code_word_heard_at=here.code_word_heard_at,
+    )
+
+
 def _in_hours(safety: SafeContact, now: datetime, *, unless_agreed: bool) -> bool:
     agreed = _agreed(safety)
     if not agreed:
@@ -328,6 +346,11 @@ def _forbidding(told: Iterable[Known]) -> Known:
     """Of several answers to "may we", the one that forbids most."""
     said = set(told)
     return Known.NO if Known.NO in said else _first_known(*said)
+
+
+def _least(*told: Known) -> Known:
+    """Of several answers to "may we", the one that lets us do least: a yes that nobody gave is none."""
+    return next(one for one in (Known.NO, Known.NOT_KNOWN, Known.YES) if one in told)
 
 
 def _admitting(told: Iterable[Known]) -> Known:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id
-from app.outbox.rules.safety import AfterDroppedCall, Known, SafeContact, SafeWindow, overlaid
+from app.outbox.rules.safety import AfterDroppedCall, Known, SafeContact, SafeHours, SafeWindow, overlaid
 from app.outbox.tables import safe_contacts
 
 
@@ -32,6 +32,7 @@ class Told:
     at: datetime
     worker_id: UUID | None = None
     ended_at: datetime | None = None
+    version: int = 0  # how often this source wrote it down; counted by the store
 
 
 class SafetyStore:
@@ -50,13 +51,13 @@ class SafetyStore:
             safe_contacts.c.source == told.source,
         )
         known = self._connection.execute(
-            select(safe_contacts.c.id).where(*here).with_for_update()
-        ).scalar_one_or_none()
-        row_id = known or new_id(told.at)
-        values = self._values(row_id, told)
+            select(safe_contacts.c.id, safe_contacts.c.version).where(*here).with_for_update()
+        ).one_or_none()
+        row_id = known.id if known else new_id(told.at)
+        values = {**self._values(row_id, told), "version": (known.version or 1) + 1 if known else 1}
         if known:
             self._connection.execute(
-                update(safe_contacts).where(safe_contacts.c.id == known).values(**values)
+                update(safe_contacts).where(safe_contacts.c.id == row_id).values(**values)
             )
         else:
             self._connection.execute(insert(safe_contacts), {"id": row_id, **values})
@@ -112,6 +113,10 @@ class SafetyStore:
             "code_word_heard_at": safe.code_word_heard_at, "language": safe.language,
             "after_dropped_call": safe.after_dropped_call, "valid_until": safe.valid_until,
             "ended_at": told.ended_at,
+            "also_within": [
+                {"zone": hours.zone, "windows": [window_as_json(one) for one in hours.windows]}
+                for hours in safe.also_within
+            ] or None,
         }  # fmt: skip
 
     def _told(self, row: Row[Any]) -> Told:
@@ -124,9 +129,15 @@ class SafetyStore:
             code_word=self._vault.open(row.code_word, place) if row.code_word else None,
             code_word_heard_at=row.code_word_heard_at, language=row.language,
             after_dropped_call=AfterDroppedCall(row.after_dropped_call), valid_until=row.valid_until,
+            also_within=tuple(
+                SafeHours(tuple(_window(one) for one in hours["windows"]), hours["zone"])
+                for hours in row.also_within or ()
+            ),
         )  # fmt: skip
-        index = bytes(row.phone_index)
-        return Told(row.case_id, index, Source(row.source), safe, row.at, row.worker_id, row.ended_at)
+        return Told(
+            row.case_id, bytes(row.phone_index), Source(row.source), safe, row.at, row.worker_id,
+            row.ended_at, row.version or 1,
+        )  # fmt: skip
 
 
 def in_force(sources: dict[Source, Told]) -> SafeContact:
