@@ -32,6 +32,7 @@ from app.api import (
     referrals,
     rxdb,
     sign_in,
+    statistics,
     surroundings,
     sync,
 )
@@ -49,8 +50,8 @@ from app.settings import Settings
 
 _ROOMS: Final = (
     operations, sign_in, credentials, devices, cases, case_work, calling, phones, intake, people, recordings,
-    attachments, blobs, exports, sync, hints, rxdb, conflicts, consents, referrals, guards, erasing,
-    surroundings,
+    attachments, blobs, exports, statistics, sync, hints, rxdb, conflicts, consents, referrals, guards,
+    erasing, surroundings,
 )  # fmt: skip
 _SMALLEST_TO_COMPRESS_BYTES: Final = 600
 
@@ -71,7 +72,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     )
     app.state.services = Services(
         wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
-        wired.attachments.look_after, wired.sign_in_terms, wired.ledger.add,
+        wired.export_files, wired.attachments.look_after, wired.sign_in_terms, wired.ledger.add,
     )  # fmt: skip
     app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     duress.attach(app)

@@ -76,6 +76,7 @@ class Services:
     token_minutes: int
     recordings: FileStore
     files: FileStore
+    exports: FileStore
     look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
     terms: SignInTerms
     erased: Callable[[list[Receipt]], None]  # note erasures outside the database, once they are committed

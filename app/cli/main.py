@@ -4,7 +4,7 @@ import resource
 import signal
 import socket
 import sys
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
 from app.cli.erasures import erasures_app, retain
+from app.cli.exporting import export
 from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
@@ -26,8 +27,6 @@ from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
 from app.settings import Settings
-
-_TURN_SECONDS: Final = 0.0005
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -40,7 +39,7 @@ app.command()(doctor)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(supervision.worker_app, name="worker")
 app.add_typer(supervision.audit_app, name="audit")
-app.command(name="export")(supervision.export)
+app.command()(export)
 app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
 app.add_typer(prompts_app, name="prompts")
@@ -104,9 +103,6 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _serve(application: Application, door: socket.socket) -> None:
-    # A short request asks for the interpreter a dozen times, after each look at the database: while another
-    # thread makes a large page it would wait 5 ms each time. Source: docs/performance.md#short-turns
-    sys.setswitchinterval(_TURN_SECONDS)
     server = server_for(create_app(application))
     server.run(sockets=[door])
     if not server.started:

@@ -66,6 +66,7 @@ class Rulebook:
     ways: tuple[Way, ...] = ()
     own_numbers: frozenset[Phone] = frozenset()
     category_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    category_indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ILO's signs
     worker_limit: int = 30
     held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
     offline_for: timedelta = timedelta(days=14)  # how long a device may stay away before it is locked
@@ -78,6 +79,10 @@ class Rulebook:
     child_signs: ChildSigns = field(default_factory=ChildSigns)
     surroundings: Surroundings = field(default_factory=Surroundings)
     attachments: Limits = field(default_factory=Limits)
+    small_cell_k: int = 11  # no smaller count is published
+    small_cell_insiders: bool = False  # whether an organisation that knows its own people is kept out as well
+    published_months: int = 1  # how long a published window is
+    published_after: timedelta | None = timedelta(days=7)  # behind its end; None does not wait for the end
     passed: Callable[[str], None] = field(default=_nothing)
 
     @cached_property

@@ -32,11 +32,12 @@ ON_DEVICES = {
 NOT_ON_DEVICES = {
     "allowance", "audit_entry", "audit_head", "breach", "call", "case_category", "case_circumstances",
     "case_decline", "case_event", "case_party", "case_phone", "case_wall", "command", "consent",
-    "contact_point", "conversation", "credential", "device", "dial", "disclosure", "erasure", "feed",
-    "feed_doc", "feed_head", "guardian", "heartbeat", "inbox", "legal_hold", "missed_call", "organisation",
-    "party", "party_name", "phone_rule", "prompt", "prompt_desk", "recording", "recovery", "recovery_code",
-    "referral", "safe_contact", "sign_in_attempt", "sync_held", "sync_mention", "sync_op", "sync_refused",
-    "token", "triage_correction", "worker",
+    "contact_point", "conversation", "credential", "device", "dial", "disclosure", "erasure", "export_job",
+    "feed", "feed_doc", "feed_head", "guardian", "heartbeat", "inbox", "legal_hold", "missed_call",
+    "organisation", "party", "party_name", "phone_rule", "prompt", "prompt_desk", "published",
+    "published_month", "recording", "recovery", "recovery_code", "referral", "safe_contact",
+    "sign_in_attempt", "sync_held", "sync_mention", "sync_op", "sync_refused", "token", "triage_correction",
+    "worker",
 }  # fmt: skip
 # Functions that write to such a table and change no document.
 SILENT = {

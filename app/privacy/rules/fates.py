@@ -66,5 +66,7 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
     "audit_entry": {"previous": _KEPT, "code": _KEPT},
     "audit_head": {"code": _KEPT},
     "erasure": {"reason": _KEPT},
+    # Who took out what, and why; the file itself is gone after a few days, its password sooner.
+    "export_job": {"reason": _KEPT, "password": _KEPT, "file_key": _KEPT},
     "breach": {"what": _KEPT},
 }
