@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    Table,
     and_,
     bindparam,
     delete,
@@ -32,9 +31,9 @@ from sqlalchemy import (
 from app.cases.rules.guards import Guard
 from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
+from app.cases.store.load import OPEN_OF_ORGANISATIONS, OPEN_OF_WORKERS, open_cases_of_workers
 from app.cases.tables import case_categories, case_phones, cases, declines, helpers, referrals, walls
 from app.crypto.vault import Place, Vault
-from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
 from app.store.feed import Kind, Touched
@@ -228,13 +227,13 @@ class CaseStore:
         number of cases.
         """
         return Load(
-            organisations=self._counted(_OPEN_OF_ORGANISATIONS, capacities),
-            workers=self._counted(_OPEN_OF_WORKERS, limits),
+            organisations=self._counted(OPEN_OF_ORGANISATIONS, capacities),
+            workers=self._counted(OPEN_OF_WORKERS, limits),
         )
 
     def load_as_told(self, limits: Mapping[UUID, int], sight: Sight) -> dict[UUID, int]:
         """Open cases of each worker named, as `load` counts them, without those kept from these eyes."""
-        return self._counted(_open_cases_of(workers, cases.c.owner_id, open_to(sight)), limits)
+        return self._counted(open_cases_of_workers(open_to(sight)), limits)
 
     def _counted(self, statement: Select[Any], limits: Mapping[UUID, int]) -> dict[UUID, int]:
         if not limits:
@@ -370,30 +369,11 @@ def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:
     return literal(after[0], cases.c.opened_at.type), literal(after[1], cases.c.id.type)
 
 
-def _open_cases_of(
-    owners: Table, column: ColumnElement[UUID | None], told: ColumnElement[bool] | None = None
-) -> Select[Any]:
-    """For each of `ids`, its open cases, none counted beyond `top`; `told` leaves out some of them."""
-    some = (
-        select(cases.c.id)
-        .where(column == owners.c.id, cases.c.closed_at.is_(None), true() if told is None else told)
-        .limit(bindparam("top"))
-        .correlate(owners)
-        .subquery()
-    )
-    counted = select(func.count()).select_from(some).correlate(owners).scalar_subquery()
-    return select(owners.c.id, counted.label("open_cases")).where(
-        owners.c.id.in_(bindparam("ids", expanding=True))
-    )
-
-
 _GUARD: Final = (
     select(cases.c.child_since, walls.c.worker_id, walls.c.organisation_id)
     .select_from(cases.outerjoin(walls, and_(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None))))
     .where(cases.c.id == bindparam("case"))
 )
-_OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
-_OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
 _CATEGORIES: Final = select(cases.c.categories).where(cases.c.id == bindparam("case"))
 _SAVE: Final = update(cases).where(cases.c.id == bindparam("case"))
 _BY_ID: Final = select(cases).where(cases.c.id.in_(bindparam("ids", expanding=True)))
