@@ -27,7 +27,6 @@ from app.main import create_app
 from app.settings import Settings
 
 _UPLOADS_END_WITHIN_SECONDS: Final = 10
-_TURN_SECONDS: Final = 0.0005
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -109,9 +108,6 @@ def _serve(application: Application, door: socket.socket) -> None:
         # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
         timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
     )  # fmt: skip
-    # A short request asks for the interpreter a dozen times, after each look at the database: while another
-    # thread makes a large page it would wait 5 ms each time. Source: docs/performance.md#short-turns
-    sys.setswitchinterval(_TURN_SECONDS)
     server = uvicorn.Server(config)
     server.run(sockets=[door])
     if not server.started:

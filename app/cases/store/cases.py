@@ -75,6 +75,7 @@ class CaseStore:
         self._connection = connection
         self._vault = vault
         self._touched = touched
+        self._locked: dict[UUID, tuple[str, ...]] = {}  # the categories of cases that nobody else can change
 
     def free_code(self) -> str:
         """A case code that no case has."""
@@ -97,7 +98,7 @@ class CaseStore:
 
     def many(self, ids: Iterable[UUID]) -> list[Case]:
         """Cases by id, for whoever has made sure of who may see them."""
-        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)})]
+        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)}).all()]
 
     def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the cases that are there for these eyes."""
@@ -106,7 +107,9 @@ class CaseStore:
 
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """As get, locked until the transaction ends."""
-        return self._one(_one_for(sight, locked=True), {"case": case_id})
+        found = self._one(_one_for(sight, locked=True), {"case": case_id})
+        self._locked |= {case_id: found.categories} if found else {}
+        return found
 
     def locked_many(self, ids: Iterable[UUID]) -> list[Case]:
         """Those of the cases that nobody else is working on at this moment, locked."""
@@ -121,10 +124,13 @@ class CaseStore:
     def save(self, case: Case) -> Case:
         """Write the case down as its next version, which is returned."""
         values = {**self._values(case), "version": case.version + 1}
-        before = self._connection.execute(_CATEGORIES, {"case": case.id}).scalar_one()
+        before = self._locked.get(case.id)
+        if before is None:
+            before = tuple(self._connection.execute(_CATEGORIES, {"case": case.id}).scalar_one())
         self._connection.execute(_SAVE, {"case": case.id, **values})
         self._touched.note(Kind.CASE, case.id, case.id)
-        if tuple(before) != case.categories:
+        self._locked[case.id] = case.categories
+        if before != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
             self._keep_categories(case)
         return replace(case, version=case.version + 1)
