@@ -113,12 +113,13 @@ def see_digest(asked: Asked, carried: Carried) -> DigestOut:
 def reconcile(asked: Asked, carried: Carried, body: ReconcileIn) -> ReconcileOut:
     """Where the device and the server differ, after a digest did or a backup was restored.
 
-    What is missing or stale comes with the next pull; what is unknown here is to be pushed again.
+    What is missing or stale comes with the next pull; what is unknown here, or known only as it was before,
+    is to be pushed again.
     """
     found = service.reconcile(asked.office, carried, body.kind.value, body.ids, now=asked.now)
     return ReconcileOut(
         missing=list(found.missing), stale=list(found.stale), gone=list(found.gone),
-        unknown=list(found.unknown),
+        unknown=list(found.unknown), behind=list(found.behind),
     )  # fmt: skip
 
 

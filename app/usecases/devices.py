@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from app.audit.rules import Deed
 from app.identity.rules import Action, Device, DeviceRevoked, Holder, Role, Worker

@@ -124,6 +124,7 @@ def _made_ready(database: Database, office: Office, manifest: Manifest, now: dat
     with database.write() as connection:
         unit = UnitOfWork(connection, office.vault, office.rulebook)
         unit.heartbeats.beat(RESTORED, now)
+        unit.devices.begin_all_again()  # at its next contact each device gives back what the backup lacks
         unit.audit.record(Deed("backup.restored", "cli", details={"made_at": manifest.made_at}))
         unit.flush(now)
     return held + 1
