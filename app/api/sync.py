@@ -94,7 +94,10 @@ def push(
     accept_language: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Any:  # noqa: ANN401 - written by hand, as a page is
     """What the device did, row by row. Each row has a result of its own; none stops another."""
-    taken = service.push(asked.office, _named(carried, body.device), body.ops, now=asked.now)
+    named = _named(carried, body.device)
+    sent_at = service.moment(body.sent_at)
+    told = replace(named, ahead=sent_at - asked.now) if sent_at else named
+    taken = service.push(asked.office, told, body.ops, now=asked.now)
     language = choose_locale(accept_language)
     results = [_explained(asked, one.result, language) for one in taken]
     return answered({"results": results, "at": asked.now})

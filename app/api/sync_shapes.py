@@ -242,8 +242,8 @@ class ReconcileIn(Taken):
 
 
 class ReconcileOut(BaseModel):
-    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again. So are
-    those of `stale` that the server knows only as they were before (`behind`), before they come.
+    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again. So
+    are those of `stale` that the server knows only as they were before (`behind`), before they come.
     """
 
     missing: list[UUID]

@@ -24,11 +24,15 @@ _FIT_EVERY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A worker with the device in their hands; `schema` is the version of documents that it speaks."""
+    """A worker with the device in their hands; `schema` is the version of documents that it speaks.
+
+    `ahead` is how far its clock is ahead of ours, where it told us.
+    """
 
     worker: Worker
     device: str = ""
     schema: int = SCHEMA
+    ahead: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
