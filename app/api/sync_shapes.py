@@ -61,6 +61,9 @@ class RegisteredOut(DeviceOut):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind, not a secret
     expires_in: int = Field(description="seconds")
     refresh: str
+    lock_after_days: int = Field(
+        description="without contact for so long the app locks what it holds until its worker signs in anew"
+    )
 
 
 class OpIn(BaseModel):

@@ -8,7 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.cases.rules.guards import shows_note
 from app.cases.rules.stages import Case
-from app.cases.store.records import Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member
 from app.escalation.store import Timer
 from app.identity.rules import Worker
 from app.store.feed import Kind

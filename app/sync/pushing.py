@@ -10,10 +10,9 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.audit.rules import Deed
 from app.cases.store.conflicts import Conflict
 from app.cases.store.timeline import Claim
-from app.identity.rules import Action, Worker
+from app.identity.rules import Action
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
 from app.kernel.refusal import Refusal
@@ -348,14 +347,6 @@ def _case_of(uow: UnitOfWork, op: Op) -> UUID | None:
     if op.kind == Kind.CASE:
         return op.id
     return uow.feed.case_of(op.kind, op.id)
-
-
-def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) -> list[RefusedRow]:
-    """What devices of a worker's people sent and was refused, the newest first; looking is remembered."""
-    worker.must_be_allowed(Action.READ_INTAKE)
-    with office.work(now) as uow:
-        uow.audit.record(Deed("sync.refused_read", str(worker.id)))
-        return _store(uow).refused_rows(worker.organisation_id, limit=limit)
 
 
 def _complete(office: Office, carrier: Carrier, taken: list[Taken], *, whole: bool) -> list[Taken]:

@@ -175,7 +175,8 @@ class SyncStore:
     def set_extras(self, kind: Kind, doc_id: UUID, case_id: UUID | None, fields: Said) -> None:
         """Keep fields that this version does not know."""
         sealed = self._sealed(fields, f"sync_extra.{kind}", doc_id)
-        insert_or_change(self._connection, extras, {"kind": kind.value, "doc_id": doc_id}, {"fields": sealed})
+        values = {"fields": sealed, "noted_at": None}
+        insert_or_change(self._connection, extras, {"kind": kind.value, "doc_id": doc_id}, values)
         self._touched.note(kind, doc_id, case_id)
 
     def forget_before(self, moment: datetime) -> int:
@@ -219,7 +220,7 @@ _SAID_BY: Final = (
     .order_by(ops.c.at.desc(), ops.c.id)
     .limit(_LOOKED_BACK)
 )
-_ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"))
+_ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"), noted_at=None)
 _EXTRAS: Final = select(extras).where(
     extras.c.kind == bindparam("kind"), extras.c.doc_id.in_(bindparam("ids", expanding=True))
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from app.audit.rules import Deed
 from app.cases.rules.facts import ConflictFound, ConflictSettled, NoteAdded
 from app.cases.rules.stages import Case
 from app.cases.store.conflicts import Conflict
@@ -87,10 +88,11 @@ def keep_both(
 
 
 def see_conflicts(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[Conflict]:
-    """The conflicts of a case, oldest first. Raises: NotFound."""
+    """The conflicts of a case, oldest first; the audit chain remembers who looked. Raises: NotFound."""
     worker.must_be_allowed(Action.READ_CASES)
     if uow.cases.get(case_id, sight_of(worker)) is None:
         raise NotFound
+    uow.audit.record(Deed("conflicts.read", str(worker.id), case_id))
     return uow.conflicts.of_case(case_id)
 
 

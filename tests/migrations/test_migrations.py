@@ -25,9 +25,11 @@ from sqlmodel import AutoString, SQLModel, UTCDateTime
 import app.attachments.tables
 import app.calls.tables
 import app.cases.tables
+import app.circumstances.tables
 import app.escalation.tables
 import app.intake.tables
 import app.outbox.tables
+import app.statistics.tables
 import app.store.feed
 import app.store.heartbeats
 import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them

@@ -22,7 +22,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     true,
     tuple_,
@@ -30,9 +29,9 @@ from sqlalchemy import (
 )
 
 from app.cases.rules.guards import Guard
-from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
-from app.cases.tables import case_categories, case_phones, cases, declines, helpers, referrals, walls
+from app.cases.store.sight import open_to, seen_by
+from app.cases.tables import case_categories, case_phones, cases, declines, helpers, walls
 from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
@@ -103,6 +102,11 @@ class CaseStore:
     def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the cases that are there for these eyes."""
         asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), seen_by(sight))
+        return frozenset(self._connection.execute(asked).scalars())
+
+    def kept_from(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
+        """Those of the ids that are cases which a wall or a child closes to these eyes."""
+        asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), ~open_to(sight))
         return frozenset(self._connection.execute(asked).scalars())
 
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
@@ -179,10 +183,13 @@ class CaseStore:
     def add_phone(
         self, case_id: UUID, contact_point_id: UUID, now: datetime, person_id: UUID | None = None
     ) -> None:
-        """The phone is a way to someone in the case."""
-        insert_new(self._connection, case_phones, {
-            "case_id": case_id, "contact_point_id": contact_point_id, "person_id": person_id, "added_at": now,
-        })  # fmt: skip
+        """The phone is a way to someone in the case; whose it is stays as it was once that is known."""
+        row = {"case_id": case_id, "contact_point_id": contact_point_id}
+        new = insert_new(self._connection, case_phones, {**row, "person_id": person_id, "added_at": now})
+        if person_id and not new:
+            same = [case_phones.c[name] == value for name, value in row.items()]
+            nobodys = update(case_phones).where(*same, case_phones.c.person_id.is_(None))
+            self._connection.execute(nobodys.values(person_id=person_id))
 
     def phones_of(self, case_id: UUID) -> list[tuple[UUID, UUID | None, datetime]]:
         """The contact points of a case, oldest first: id, whose it is where that is known, and since when."""
@@ -229,6 +236,10 @@ class CaseStore:
             organisations=self._counted(_OPEN_OF_ORGANISATIONS, capacities),
             workers=self._counted(_OPEN_OF_WORKERS, limits),
         )
+
+    def load_as_told(self, limits: Mapping[UUID, int], sight: Sight) -> dict[UUID, int]:
+        """Open cases of each worker named, as `load` counts them, without those kept from these eyes."""
+        return self._counted(_open_cases_of(workers, cases.c.owner_id, open_to(sight)), limits)
 
     def _counted(self, statement: Select[Any], limits: Mapping[UUID, int]) -> dict[UUID, int]:
         if not limits:
@@ -308,36 +319,6 @@ class CaseStore:
         )  # fmt: skip
 
 
-def seen_by(sight: Sight | None) -> Any:  # noqa: ANN401 - SQL expression
-    """The condition under which a case is there for these eyes."""
-    if sight is None:
-        return true()
-    return and_(_within_reach(sight), open_to(sight))
-
-
-def open_to(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
-    """The condition under which a case is kept from these eyes by no wall and for no child's sake.
-
-    `Guard.keeps_out` says the same of one case.
-    """
-    sees_children = sight.trained_for_children or sight.coordinates
-    return kept_from_none(sight.worker_id, sight.organisation_id, sees_children=literal(sees_children))
-
-
-def kept_from_none(
-    worker_id: Any,  # noqa: ANN401 - an id, or a column of ids
-    organisation_id: Any,  # noqa: ANN401 - as above, or None
-    *,
-    sees_children: ColumnElement[bool],
-) -> ColumnElement[bool]:
-    """The same of a worker who may be a row of the statement that asks: the one place of the rule."""
-    against = walls.c.worker_id == worker_id
-    if organisation_id is not None:
-        against = or_(against, walls.c.organisation_id == organisation_id)
-    walled = exists().where(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None), against)
-    return and_(~walled, or_(cases.c.child_since.is_(None), sees_children))
-
-
 @lru_cache(maxsize=1_000)
 def _one_for(sight: Sight | None, *, locked: bool = False) -> Select[Any]:
     """The statement for one case, for these eyes: made once for each worker, who asks it all day."""
@@ -345,30 +326,17 @@ def _one_for(sight: Sight | None, *, locked: bool = False) -> Select[Any]:
     return asked.with_for_update() if locked else asked
 
 
-def _within_reach(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
-    if sight.coordinates:
-        helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
-        return or_(
-            cases.c.queue == Queue.COORDINATOR, cases.c.owner_id == sight.worker_id, cases.c.id.in_(helped)
-        )
-    ours = cases.c.organisation_id == sight.organisation_id
-    if not sight.with_shared:
-        return ours
-    shared = select(referrals.c.case_id).where(
-        referrals.c.organisation_id == sight.organisation_id, referrals.c.state == ReferralState.OPEN
-    )
-    return or_(ours, cases.c.id.in_(shared))
-
-
 def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:
     return literal(after[0], cases.c.opened_at.type), literal(after[1], cases.c.id.type)
 
 
-def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[Any]:
-    """For each of `ids`, its open cases, none counted beyond `top`."""
+def _open_cases_of(
+    owners: Table, column: ColumnElement[UUID | None], told: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    """For each of `ids`, its open cases, none counted beyond `top`; `told` leaves out some of them."""
     some = (
         select(cases.c.id)
-        .where(column == owners.c.id, cases.c.closed_at.is_(None))
+        .where(column == owners.c.id, cases.c.closed_at.is_(None), true() if told is None else told)
         .limit(bindparam("top"))
         .correlate(owners)
         .subquery()

@@ -12,6 +12,9 @@ _HAPPENED: Final = frozenset({"already", "force", "how_long", "told_time", "happ
 _OWN: Final = frozenset({"i", "we", "kin"})
 # Words that place it in time: yesterday, every day, for three months.
 _IN_TIME: Final = frozenset({"happened", "told_time"})
+_CONDITIONS: Final = frozenset({"if", "when_word"})
+# What somebody heard and asks the truth of is only asked, even where it is told with a time.
+_HEARD: Final = frozenset({"heard_q"})
 # "What if they kill me" is no question about the law.
 _DEADLY: Final = frozenset({"kill", "threat"})
 _SENDER: Final = frozenset({"i", "we"})
@@ -21,8 +24,9 @@ _FRAMES: Final = frozenset({"asked"})
 _IF_FRAMES: Final = frozenset({"asked_if"})
 _SAID: Final = frozenset({"say", "threat"})
 _SETTLED: Final = frozenset({"settled"})
+_SOLVED: Final = frozenset({"solved_word"})
 _HELPED: Final = frozenset({"thanked"})
-_OVER: Final = frozenset({"resolved_word", "settled", "thanked"})
+_OVER: Final = frozenset({"resolved_word", "solved_word", "settled", "thanked"})
 _THANKED: Final = frozenset({"thanks"})
 # Whoever still asks for something is not at the end of it.
 _ASKS_STILL: Final = frozenset({"help", "problem_word", "urgent", "call_me", "search", "help_still"})
@@ -35,10 +39,12 @@ _SAID_WITHIN: Final = 2  # characters between `says` and `if`
 
 # What makes a text a question wherever it stands, and what makes it a story all the same.
 _INQUIRY: Final = frozenset({"inquiry"})
-_TELLS: Final = _IN_TIME | {"sos", "hunger", "how_long", "suicide"}
+_TELLS: Final = frozenset({"sos", "hunger", "how_long", "suicide"})
 _OWN_TOLD: Final = frozenset({"own_told"})
+_WHAT_DO: Final = frozenset({"what_do"})
+_THOUGHT_OF: Final = frozenset({"if", "when_word"})
 _ASKERS: Final = frozenset({"asker"})
-_BESIDE_THE_POINT: Final = frozenset({"hearsay", "inquiry_word", "help_q"})
+_BESIDE_THE_POINT: Final = frozenset({"hearsay", "inquiry_word", "help_q", "help_noun", "general_kin"})
 _CALLS: Final = frozenset({"help", "urgent"})
 _FAMILY: Final = frozenset({"kin"})
 _DONE: Final = frozenset({"already"})
@@ -86,7 +92,10 @@ def wondered(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
     Nothing is only wondered about where the text tells a time or calls for help, or where the sender, the
     family or a certain person stands beside what happened.
     """
-    if not index.has(_INQUIRY) or index.has(_TELLS):
+    if not index.has(_INQUIRY) or index.has(_TELLS) or _tells_time(index, loose):
+        return []
+    # "What shall we do" is asked by somebody to whom it happens, unless it is a case that is thought of.
+    if index.has(_WHAT_DO) and not index.has(_THOUGHT_OF):
         return []
     askers = _askers(index, loose)
     heard = askers + [(hit.start, hit.end) for hit in _hits(index, _BESIDE_THE_POINT)]
@@ -135,10 +144,11 @@ def _within(hit: Hit, spans: Iterable[Span]) -> bool:
 
 
 def _asked(index: Index, loose: str) -> list[Span]:
-    """Stretches of the key that only ask; none where the text says when it happened."""
-    if index.has(_IN_TIME) or (index.has(_DEADLY) and index.has(_SENDER)):
-        return []
-    spans = [(hit.start, hit.end) for hit in _hits(index, _FRAMES)]
+    """Stretches of the key that only ask; where the text says when it happened, only hearsay is."""
+    heard = [(hit.start, hit.end) for hit in _hits(index, _HEARD)]
+    if _tells_time(index, loose) or (index.has(_DEADLY) and index.has(_SENDER)):
+        return heard
+    spans = heard + [(hit.start, hit.end) for hit in _hits(index, _FRAMES)]
     for hit in _hits(index, _OPENS):
         stop = _STOP.search(loose, hit.end)
         spans.append((hit.start, stop.start() if stop else len(loose)))
@@ -152,6 +162,13 @@ def _asked(index: Index, loose: str) -> list[Span]:
     return spans
 
 
+def _tells_time(index: Index, loose: str) -> bool:
+    """Whether the text says when it happened; "if I go *now*" only says when it might."""
+    conditions = [(hit.start, _PAUSE.search(loose, hit.end + 1)) for hit in _hits(index, _CONDITIONS)]
+    spans = [(start, stop.start() if stop else len(loose)) for start, stop in conditions]
+    return any(not _within(hit, spans) for hit in _hits(index, _IN_TIME))
+
+
 def _over(index: Index, loose: str) -> list[Span]:
     """Stretches that tell of something past: `out of prison`, `thanks for helping my mother …`."""
     spans = [(hit.start, hit.end) for hit in _hits(index, _SETTLED)]
@@ -162,10 +179,14 @@ def _over(index: Index, loose: str) -> list[Span]:
 
 
 def _ended(index: Index, past: list[Span]) -> int | None:
-    """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so."""
+    """Up to where all is over: `…, boss has paid now, thank you`. None where nothing says so.
+
+    Without thanks only words that say of the whole matter that it is settled are enough.
+    """
     denials = index.denials()
-    over = [hit for hit in _hits(index, _OVER) if hit.start not in denials]
-    if not over or not index.has(_THANKED):
+    said = _hits(index, _OVER if index.has(_THANKED) else _SOLVED)
+    over = [hit for hit in said if hit.start not in denials]
+    if not over:
         return None
     if any(not any(start <= hit.start < end for start, end in past) for hit in _hits(index, _ASKS_STILL)):
         return None
