@@ -80,7 +80,7 @@ def standing(matches: Sequence[Match], index: Index, loose: str) -> list[Match]:
         match
         for match in matches
         if not any(start < match.end <= end for start, end in asked)
-        and not any(start <= match.start and match.end <= end for start, end in over)
+        and not any(start - _BEFORE <= match.start and start < match.end <= end for start, end in over)
         and not (ended is not None and match.end <= ended)
     ]
 
