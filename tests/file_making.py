@@ -14,7 +14,8 @@ from sqlalchemy import insert
 
 from app.cases.rules.consent import By, Channel, Consent, Said
 from app.cases.rules.stages import Sight
-from app.cases.store.records import ContactAttempt, Member, Note, Person
+from app.cases.store.people import Person
+from app.cases.store.records import ContactAttempt, Member, Note
 from app.cases.tables import case_categories, cases
 from app.circumstances.rules import Circumstances, Party, PartyKind, Recovery
 from app.crypto.vault import Place

@@ -34,7 +34,7 @@ from app.settings import Settings
 from app.store.files import FileStore
 from app.store.plain_files import PlainFiles
 from app.sync.upkeep import Upkeep
-from app.usecases import prompting, signing_in
+from app.usecases import erasing, prompting, signing_in
 from app.usecases.allowing import Allowance
 from app.usecases.unit_of_work import Office
 from app.workers.attachments import Attachments
@@ -207,7 +207,9 @@ class Application:
     @cached_property
     def forgetting(self) -> Forgetting:
         """What lets go of names, numbers and words whose time is over."""
-        return Forgetting(self.office, self.recording_files, self.ledger)
+        return Forgetting(
+            self.office, self.recording_files, partial(erasing.note_in_ledger, self.office, self.ledger)
+        )
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the

@@ -55,6 +55,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         own_numbers=_own_numbers(settings, configuration),
         worker_limit=settings.worker_case_limit,
         category_names={code: one.labels for code, one in configuration.categories.items()},
+        category_indicators={code: one.indicators for code, one in configuration.categories.items()},
         held_for=timedelta(days=settings.sync_closed_days),
         offline_for=timedelta(days=settings.sync_offline_days),
         menu={str(key): category for key, category in MENU.items()},

@@ -86,6 +86,10 @@ class CircumstanceStore:
         """Somebody says that what is kept of the party is wrong; None: that was looked into."""
         self._connection.execute(update(parties).where(parties.c.id == party_id).values(disputed_since=since))
 
+    def named_by_ids(self, ids: Iterable[UUID]) -> dict[UUID, Party]:
+        """Parties by id."""
+        return {party.id: party for party in self._opened(ids)}
+
     def all_parties(self, kind: PartyKind | None) -> list[Party]:
         """Every party of a kind that stands by itself, oldest first."""
         asked = select(parties.c.id).where(parties.c.merged_into.is_(None))

@@ -4,10 +4,9 @@ import resource
 import signal
 import socket
 import sys
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -23,13 +22,11 @@ from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
 from app.cli.prompts import prompts_app
 from app.cli.protection import disclosures
+from app.cli.server import server_for
 from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
 from app.settings import Settings
-
-_UPLOADS_END_WITHIN_SECONDS: Final = 10
-_TURN_SECONDS: Final = 0.0005
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -106,15 +103,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _serve(application: Application, door: socket.socket) -> None:
-    config = uvicorn.Config(
-        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
-        timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
-    )  # fmt: skip
-    # A short request asks for the interpreter a dozen times, after each look at the database: while another
-    # thread makes a large page it would wait 5 ms each time. Source: docs/performance.md#short-turns
-    sys.setswitchinterval(_TURN_SECONDS)
-    server = uvicorn.Server(config)
+    server = server_for(create_app(application))
     server.run(sockets=[door])
     if not server.started:
         stop("the server did not start: see above")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from secrets import token_hex
 from typing import Any, Final
 
@@ -15,13 +16,16 @@ from app.exports.rules.anonymising import STEPS, Reduced, reduce
 from app.exports.rules.asking import Locale, Wanted
 from app.exports.rules.columns import COLUMNS, Column, Sheet, must_know_filters
 from app.exports.rules.ctdc import row_of
-from app.exports.rules.narrowing import is_wanted, months_of, must_not_tell
+from app.exports.rules.narrowing import is_wanted, months_of, must_not_tell, question_of
 from app.exports.store.people import count_people
 from app.exports.store.phones import PhoneBook
 from app.exports.store.rows import RowStore
 from app.exports.store.sources import moment_on
 from app.exports.writers.tables import Table, Values
 from app.i18n.catalogue import Catalogues
+from app.kernel.clock import utc_text
+from app.statistics.publishing import publish
+from app.statistics.rules.aggregate import aggregate_rows, period_of
 from app.usecases.unit_of_work import Office, UnitOfWork
 
 # A million records hardly ever share one; the letter keeps a spreadsheet from seeing a number.
@@ -67,7 +71,7 @@ def anonymised(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     with office.snapshot() as uow:
         moment = _moment(uow.connection)
         counts = count_people(uow.connection, sight, zone, office.rulebook.floors)
-    reduced = reduce(counts)
+    reduced = reduce(counts, office.rulebook.small_cell_k)
     columns = COLUMNS[Sheet.PEOPLE]
     taken = [one for one in sorted(reduced.counts) if is_wanted(one, wanted.filters, months)]
     table = Table(
@@ -75,6 +79,34 @@ def anonymised(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
         (row for one in taken for row in _records(row_of(one), reduced.counts[one])),
     )  # fmt: skip
     yield Contents("people", [(Sheet.PEOPLE, columns)], [table], _reduction(reduced), moment)
+
+
+@contextmanager
+def aggregated(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
+    """The published tables, as the gate of all published figures gives them, with a row of HXL tags.
+
+    Raises: FilterUnknown, WouldTell, WindowTooSmall, WouldReveal, TooEarly.
+    """
+    must_not_tell(wanted)
+    own = sight.organisation_id if sight else None
+    question = question_of(wanted, own, office.rulebook.ladders.calendar.timezone, now)
+    publication = publish(office, question, now)
+    with office.look() as uow:
+        names = dict(uow.identity.organisation_names().values())
+    columns = COLUMNS[Sheet.AGGREGATE]
+    table = Table(
+        Sheet.AGGREGATE, columns, headings(office.rulebook.catalogues, columns, wanted.locale),
+        ([_plain(row[column.name]) for column in columns] for row in aggregate_rows(publication, names)),
+        [column.hxl or "" for column in columns],
+    )  # fmt: skip
+    released_at = publication.as_released_at
+    told = {
+        "k": publication.k,
+        "released_at": utc_text(released_at) if released_at else None,
+        "pending": [period_of(window) for window in publication.pending],
+    }
+    moment = utc_text(released_at or now)
+    yield Contents("aggregate", [(Sheet.AGGREGATE, columns)], [table], told, moment)
 
 
 def headings(catalogues: Catalogues, columns: Iterable[Column], locale: Locale) -> list[str]:
@@ -117,6 +149,13 @@ def _reduction(reduced: Reduced) -> dict[str, Any]:
             "coarsened": {trait: told(reduced.coarsened.get(trait, 0)) for trait in dict.fromkeys(STEPS)},
         },
     }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell
+    """The cell as every format can hold it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _moment(connection: Connection) -> str:

@@ -12,7 +12,7 @@ import orjson
 
 from app.cases.rules.stages import Sight
 from app.exports import codebook, manifest
-from app.exports.contents import Contents, anonymised, identified
+from app.exports.contents import Contents, aggregated, anonymised, identified
 from app.exports.rules.asking import Format, Profile, Wanted
 from app.exports.rules.columns import Cell, Column
 from app.exports.writers.csv_file import pieces, write_csv
@@ -62,6 +62,7 @@ Maker = Callable[[Office, Wanted, Sight | None, datetime], AbstractContextManage
 MAKERS: Final[dict[Profile, Maker]] = {
     Profile.IDENTIFIED: identified,
     Profile.ANONYMISED: anonymised,
+    Profile.AGGREGATE: aggregated,
 }
 
 

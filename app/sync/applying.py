@@ -65,6 +65,14 @@ class Doing:
             raise FieldsRefused(fields="case_id") from None
         return self.case_id
 
+    def must_be_brought(self) -> None:
+        """Nothing has this id: unless the row brings it, it is as if it were somebody else's.
+
+        Raises: NotFound.
+        """
+        if not self.op.create and not self.op.set.get("case_id"):
+            raise NotFound
+
     def read(self, shape: TypeAdapter[Any]) -> Any:  # noqa: ANN401 - one of several shapes
         """The fields as a shape reads them. Raises: FieldsRefused."""
         try:
@@ -124,6 +132,7 @@ def add_note(doing: Doing) -> None:
         locked_case(uow, doing.carrier.worker, known.case_id)
         _must_say_the_same(op, {"text": known.text, "restricted": known.restricted})
         return
+    doing.must_be_brought()
     fields: NoteFields = doing.read(_NOTE)
     doing.parent()
     content = "note " + _compact({"text": fields.text, "restricted": fields.restricted})
@@ -143,6 +152,7 @@ def add_contact_attempt(doing: Doing) -> None:
         here = {"channel": known.channel, "outcome": known.outcome, "note": known.note}
         _must_say_the_same(op, here)
         return
+    doing.must_be_brought()
     fields: ContactFields = doing.read(_CONTACT)
     parent = doing.parent()
     said = {"channel": fields.channel, "outcome": fields.outcome, "note": fields.note}
@@ -165,6 +175,7 @@ def add_attachment(doing: Doing) -> None:
                  "sha256": known.sha256},
         )  # fmt: skip
         return
+    doing.must_be_brought()
     fields: AttachmentFields = doing.read(_ATTACHMENT)
     wish = Wish(
         id=op.id, case_id=doing.parent(), size_bytes=fields.size_bytes, sha256=fields.sha256,
@@ -176,13 +187,14 @@ def add_attachment(doing: Doing) -> None:
 
 def finish_task(doing: Doing) -> None:
     """A human did it; anything else about a task is the office's. Raises: ReadOnly, NotFound."""
+    # First of all, so that it is said alike of a task of others and of one that never was.
+    done = doing.op.set.get("done") is True or bool(doing.op.set.get("done_at"))
+    if not done or doing.op.set.keys() - {"done", "done_at", "done_by"}:
+        raise ReadOnly
     task = doing.uow.records.tasks([doing.op.id]).get(doing.op.id)
     if task is None:
         raise NotFound
     doing.case_id = task.case_id
-    done = doing.op.set.get("done") is True or bool(doing.op.set.get("done_at"))
-    if not done or doing.op.set.keys() - {"done", "done_at", "done_by"}:
-        raise ReadOnly
     keeping.finish_task(doing.uow, doing.carrier.worker, task.id, now=doing.now)
 
 

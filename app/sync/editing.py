@@ -96,6 +96,8 @@ def write_member(doing: Doing) -> list[Conflict]:
     uow, op, worker = doing.uow, doing.op, doing.carrier.worker
     fields = valid(MEMBER_FIELDS, op.set)
     before = uow.records.members([op.id]).get(op.id) if doing.known else None
+    if before is None:
+        doing.must_be_brought()
     doing.case_id = before.case_id if before else doing.parent()
     # Whoever makes or edits this member at the same moment is waited for before anything is weighed: what
     # was read without the lock may have been written meanwhile.

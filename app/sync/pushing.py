@@ -1,5 +1,7 @@
 """Taking what devices did while they were offline: row by row, each done, held or refused by itself."""
 
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +27,7 @@ from app.sync.reading import read_op
 from app.sync.rules import SCHEMA, KeptForTheOffice, Op, RowUnreadable, late_at, op_id
 from app.sync.store import HeldRow, Issue, Kept, RefusedRow, SyncStore
 from app.sync.versions import shown_as_theirs
+from app.usecases.seeing import sight_of
 from app.usecases.unit_of_work import Office, UnitOfWork
 
 Result = dict[str, Any]
@@ -32,6 +35,7 @@ ReadRow = Callable[[Any, int], Op]
 CONFLICT: Final = "sync.conflict"
 _LOG = structlog.get_logger("sync")
 _ROWS: Final = Counter("spean_sync_rows_total", "Rows that devices pushed", ["kind", "status"])
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TRIES: Final = 4
 _TOGETHER: Final = 20  # rows in one transaction: enough to share its cost, few enough to keep no lock long
 
@@ -348,11 +352,34 @@ def _case_of(uow: UnitOfWork, op: Op) -> UUID | None:
 
 
 def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) -> list[RefusedRow]:
-    """What devices of a worker's people sent and was refused, the newest first; looking is remembered."""
+    """What devices of a worker's people sent and was refused, the newest first; looking is remembered.
+
+    The case may be another organisation's by now: the words are still to be saved. What is about a case
+    that a wall or a child closes to this worker is not among it.
+    """
     worker.must_be_allowed(Action.READ_INTAKE)
     with office.work(now) as uow:
         uow.audit.record(Deed("sync.refused_read", str(worker.id)))
-        return _store(uow).refused_rows(worker.organisation_id, limit=limit)
+        wanted = limit
+        while True:
+            rows = _store(uow).refused_rows(worker.organisation_id, limit=wanted)
+            about = [_ids_in(row) | {_case_named(uow, row)} for row in rows]
+            hidden = uow.cases.kept_from(set[UUID]().union(*about), sight_of(worker))
+            told = [row for row, ids in zip(rows, about, strict=True) if not ids & hidden]
+            if len(told) >= limit or len(rows) < wanted:
+                return told[:limit]
+            wanted *= 2
+
+
+def _case_named(uow: UnitOfWork, row: RefusedRow) -> UUID:
+    """The case of the document that a row is about; where it has none, an id that no case has."""
+    found = uow.feed.case_of(row.kind, row.doc_id) if row.kind and row.doc_id else None
+    return found or row.doc_id or row.kept.id
+
+
+def _ids_in(row: RefusedRow) -> set[UUID]:
+    """Every id that stands in a row, wherever: also one that nobody could read may name a case."""
+    return {UUID(found) for found in _ID.findall(json.dumps(row.kept.said))}
 
 
 def _complete(office: Office, carrier: Carrier, taken: list[Taken], *, whole: bool) -> list[Taken]:

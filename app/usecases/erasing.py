@@ -15,10 +15,11 @@ from app.identity.rules import Action, Worker
 from app.kernel.ids import new_id
 from app.kernel.refusal import NotFound
 from app.privacy.rules import Receipt, UnderLegalHold, covered, digest_of
+from app.privacy.service import ErasureLedger
 from app.privacy.store import Cleared, KeptErasure, Scope
 from app.store.feed import Kind
 from app.usecases.seeing import locked_case
-from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.unit_of_work import Office, UnitOfWork
 
 _WORDS: Final = frozenset({"text"})  # of a reason: where in the words it was found
 
@@ -111,6 +112,16 @@ def check(uow: UnitOfWork, receipt: Receipt) -> bool:
 def erasures(uow: UnitOfWork) -> list[Receipt]:
     """Every erasure on request, oldest first: what must be erased again where an old copy was restored."""
     return uow.erasures.all()
+
+
+def note_in_ledger(office: Office, ledger: ErasureLedger) -> int:
+    """Every erasure on request stands in the ledger too; how many did not. Whoever erased may have died
+    between the commit and the line.
+    """
+    with office.look() as uow:
+        missing = ledger.missing(erasures(uow))
+    ledger.add(missing)
+    return len(missing)
 
 
 def reapply(uow: UnitOfWork, receipts: Sequence[Receipt], *, now: datetime) -> Again:

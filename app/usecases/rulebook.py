@@ -66,6 +66,7 @@ class Rulebook:
     ways: tuple[Way, ...] = ()
     own_numbers: frozenset[Phone] = frozenset()
     category_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    category_indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ILO's signs
     worker_limit: int = 30
     held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
     offline_for: timedelta = timedelta(days=14)  # how long a device may stay away before it is locked

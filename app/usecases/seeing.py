@@ -169,7 +169,9 @@ def see_colleagues(uow: UnitOfWork, worker: Worker) -> list[Colleague]:
     worker.must_be_allowed(Action.READ_CASES)
     found = uow.identity.colleagues(worker.organisation_id)
     names = uow.identity.names([colleague.id for colleague in found])
-    load = uow.cases.load({colleague.id: uow.rulebook.worker_limit for colleague in found}, {}).workers
+    # A case that is kept from this worker is not counted either.
+    limits = {colleague.id: uow.rulebook.worker_limit for colleague in found}
+    load = uow.cases.load_as_told(limits, sight_of(worker))
     return [Colleague(one, names[one.id], load.get(one.id, 0)) for one in found]
 
 

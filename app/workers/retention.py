@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 
-from app.privacy.service import ErasureLedger
 from app.store.files import FileStore
 from app.usecases import breaches, erasing, mending, retaining
 from app.usecases.retaining import LetGo
@@ -32,7 +31,7 @@ class Forgetting:
 
     office: Office
     files: FileStore
-    ledger: ErasureLedger
+    note_erasures: Callable[[], int]  # in the ledger, where somebody died before they stood in it
     _next_at: datetime | None = None
 
     def step(self, now: datetime) -> bool:
@@ -52,15 +51,6 @@ class Forgetting:
         phones, no_phones = self._each(retaining.next_phones, lambda one: self._release(one, now), now)
         gone = LetGo(cases=cases, texts=texts, phones=phones, failed=failed + no_texts + no_phones)
         return replace(gone, arrivals=self._arrivals(now))
-
-    def note_erasures(self) -> int:
-        """Every erasure on request stands in the ledger too; how many did not. Whoever erased may have died
-        between the commit and the line.
-        """
-        with self.office.look() as uow:
-            missing = self.ledger.missing(erasing.erasures(uow))
-        self.ledger.add(missing)
-        return len(missing)
 
     def due(self, now: datetime) -> LetGo:
         """What would be let go at this time."""

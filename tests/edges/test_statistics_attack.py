@@ -10,6 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.audit.tables import entries
 from app.cases.rules.stages import Status
+from app.circumstances.rules import Recovery
+from app.kernel.ids import new_id
+from app.kernel.money import Money
 from app.kernel.refusal import Refusal
 from app.statistics.publishing import publish
 from app.statistics.rules.aggregate import aggregate_rows
@@ -245,7 +248,7 @@ def test_h21_the_ledger_takes_no_month_twice_and_holds_no_hidden_number(here: In
     publish(here.office, JANUARY, LATER)
     with here.office.look() as uow:
         row = uow.connection.execute(select(published)).one()
-    assert {"keys": {"destination": "JP"}, "people": None, "cases": None} in row.cells
+    assert {"keys": {"destination": "JP"}, "people": None, "cases": None, "usd": None} in row.cells
     numbers = [cell[name] or 0 for cell in row.cells for name in ("people", "cases")]
     assert [number for number in numbers if 0 < number < K] == []
     again = insert(published_months).values(month=JANUARY.since, published_id=row.id)
@@ -294,3 +297,17 @@ def test_h21_a_refusal_says_why_in_both_languages(
     words = here.office.rulebook.catalogues.fill(f"refusal.{refusal.code}.detail", language, refusal.details)
     assert "។" in words if language == "km" else "published" in words
     assert "{" not in words
+
+
+def test_money_that_came_back_is_told_of_everybody_together(here: Installation) -> None:
+    worker = here.a_worker()
+    ids = keep(here, [Group(3, 3)] * 12)
+    with here.office.work(LATER) as uow:
+        for case_id in ids:
+            back = Money(25_050, "USD")
+            uow.circumstances.add_recovery(
+                Recovery(new_id(LATER), case_id, back, date(2026, 1, 20), worker.id, LATER)
+            )
+    answer = publish(here.office, JANUARY, LATER)
+    assert [cell.usd for cell in answer.cells if cell.usd is not None] == [3_006]
+    assert [cell.usd for cell in answer.cells if not cell.keys] == [3_006]

@@ -74,6 +74,11 @@ HELD = {
         "recruiterRelationFriend", "recruiterRelationFamily", "recruiterRelationOther",
         "recruiterRelationUnknown", "traffickMonths",
     ),
+    "aggregate": (
+        "month", "destination", "sector", "category", "age_band", "outcome", "organisation",
+        "province", "channel", "people", "female", "male", "other", "sex_unknown", "children",
+        "cases", "suppressed",
+    ),
 }  # fmt: skip
 FROZEN_VERSION = 1
 

@@ -104,6 +104,11 @@ class CaseStore:
         asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), seen_by(sight))
         return frozenset(self._connection.execute(asked).scalars())
 
+    def kept_from(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
+        """Those of the ids that are cases which a wall or a child closes to these eyes."""
+        asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), ~open_to(sight))
+        return frozenset(self._connection.execute(asked).scalars())
+
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """As get, locked until the transaction ends."""
         return self._one(_one_for(sight, locked=True), {"case": case_id})
@@ -226,6 +231,10 @@ class CaseStore:
             organisations=self._counted(_OPEN_OF_ORGANISATIONS, capacities),
             workers=self._counted(_OPEN_OF_WORKERS, limits),
         )
+
+    def load_as_told(self, limits: Mapping[UUID, int], sight: Sight) -> dict[UUID, int]:
+        """Open cases of each worker named, as `load` counts them, without those kept from these eyes."""
+        return self._counted(_open_cases_of(workers, cases.c.owner_id, open_to(sight)), limits)
 
     def _counted(self, statement: Select[Any], limits: Mapping[UUID, int]) -> dict[UUID, int]:
         if not limits:
@@ -361,11 +370,13 @@ def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:
     return literal(after[0], cases.c.opened_at.type), literal(after[1], cases.c.id.type)
 
 
-def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[Any]:
-    """For each of `ids`, its open cases, none counted beyond `top`."""
+def _open_cases_of(
+    owners: Table, column: ColumnElement[UUID | None], told: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    """For each of `ids`, its open cases, none counted beyond `top`; `told` leaves out some of them."""
     some = (
         select(cases.c.id)
-        .where(column == owners.c.id, cases.c.closed_at.is_(None))
+        .where(column == owners.c.id, cases.c.closed_at.is_(None), true() if told is None else told)
         .limit(bindparam("top"))
         .correlate(owners)
         .subquery()

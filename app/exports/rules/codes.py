@@ -23,6 +23,7 @@ FIXED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "queue": ("organisation", "coordinator"),
     "sex": ("female", "male", "other", "unknown"),
     "timer": tuple(ClockKind),
+    "true_false": ("true", "false"),
     "yes_no": ("yes", "no"),
 })  # fmt: skip
 # These say themselves what they mean.

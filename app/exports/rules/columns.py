@@ -8,6 +8,8 @@ from typing import Final
 
 from app.exports.rules.asking import Profile
 from app.kernel.refusal import Refusal
+from app.statistics.rules.aggregate import AGGREGATE_COLUMNS
+from app.statistics.rules.publishing import DIMENSIONS
 
 # Goes up by one whenever a column comes, goes, moves or means something else; manifests tell it.
 SCHEMA_VERSION: Final = 1
@@ -211,9 +213,25 @@ _PEOPLE: Final = (
     *_flags("recruiterRelation", RELATIONS, "recruiter_relation"),
     Column("traffickMonths", means="not_recorded"),
 )
+# What is published is counted elsewhere, under these names and HXL tags; what they mean is said here.
+_COUNTS: Final = frozenset({"people", "female", "male", "other", "sex_unknown", "children", "cases"})
+_AGGREGATE_CODES: Final = {
+    "sector": "sector", "category": "category", "outcome": "outcome", "province": "province",
+    "channel": "channel", "suppressed": "true_false",
+}  # fmt: skip
+_AGGREGATE: Final = tuple(
+    Column(
+        one.name,
+        Cell.NUMBER if one.name in _COUNTS or one.name.endswith("_usd") else Cell.WORD,
+        codes=_AGGREGATE_CODES.get(one.name),
+        hxl=one.tag,
+        means=f"aggregate_{one.name}",
+    )
+    for one in AGGREGATE_COLUMNS
+)
 COLUMNS: Final[Mapping[Sheet, tuple[Column, ...]]] = MappingProxyType({
     Sheet.CASES: _CASES, Sheet.MEMBERS: _MEMBERS, Sheet.CLAIMS: _CLAIMS, Sheet.PARTIES: _PARTIES,
-    Sheet.PEOPLE: _PEOPLE,
+    Sheet.PEOPLE: _PEOPLE, Sheet.AGGREGATE: _AGGREGATE,
 })  # fmt: skip
 
 
@@ -227,6 +245,7 @@ class FilterBy(Enum):
     CIRCUMSTANCES = "circumstances"
     MEMBER = "member"  # in any member of the case
     ROW = "row"  # in the row as it is published
+    DIMENSION = "dimension"  # in the dimension of a published table
 
 
 # By which columns an export of each profile may be narrowed. What is anonymised can be narrowed only by
@@ -251,6 +270,10 @@ FILTERS: Final[Mapping[Profile, Mapping[str, FilterBy]]] = MappingProxyType({
         ("categories", "sector", "origin_channel", "outcome", "destination_country", "sex", "category",
          "category_group", "channel", "gender", "ageBroad", "citizenship", "CountryOfExploitation"),
         FilterBy.ROW,
+    )),
+    Profile.AGGREGATE: MappingProxyType(dict.fromkeys(
+        (*DIMENSIONS, "destination_country", "categories", "origin_province", "origin_channel"),
+        FilterBy.DIMENSION,
     )),
 })  # fmt: skip
 

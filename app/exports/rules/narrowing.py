@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
+from uuid import UUID
 
 from app.exports.rules.anonymising import Traits
 from app.exports.rules.asking import DateField, Wanted
 from app.exports.rules.columns import must_know_filters
 from app.exports.rules.ctdc import BETWEEN, GENDERS, country
 from app.kernel.refusal import Refusal
+from app.statistics.rules.publishing import Question, later
 
 _DECEMBER: Final = 12
 _WAITED: Final = timedelta(hours=1)
@@ -17,6 +19,11 @@ _PUBLISHED: Final = {
     "categories": "category", "origin_channel": "channel", "destination_country": "CountryOfExploitation",
     "sex": "gender",
 }  # fmt: skip
+_DIMENSION: Final = {
+    "destination_country": "destination", "categories": "category", "origin_province": "province",
+    "origin_channel": "channel",
+}  # fmt: skip
+_LONG_AGO: Final = date(2000, 1, 1)  # before the first case of all
 _TRAIT: Final = {
     "category": "categories", "category_group": "group", "ageBroad": "age", "CountryOfExploitation": "country"
 }  # fmt: skip
@@ -77,6 +84,24 @@ def must_not_tell(wanted: Wanted) -> None:
     must_know_filters(wanted.profile, wanted.filters)
     if wanted.updated_since is not None or wanted.date_field is not DateField.OPENED_AT:
         raise WouldTell
+
+
+def question_of(wanted: Wanted, organisation_id: UUID | None, zone: tzinfo, now: datetime) -> Question:
+    """What an aggregate asks of the published tables; without bounds it asks for all of them.
+
+    What ends later than now ends with this month. Whole months are the gate's to demand.
+    """
+    since = wanted.since.astimezone(zone) if wanted.since else None
+    until = min(wanted.until, now).astimezone(zone) if wanted.until else now.astimezone(zone)
+    ends = until.date()
+    if wanted.until is None or wanted.until > now - _WAITED:
+        ends = later(ends.replace(day=1), 1)
+    elif until != until.replace(hour=0, minute=0, second=0, microsecond=0):
+        raise WindowTooSmall
+    if since and since != since.replace(hour=0, minute=0, second=0, microsecond=0):
+        raise WindowTooSmall
+    named = {_DIMENSION.get(name, name): values for name, values in wanted.filters.items()}
+    return Question(since.date() if since else _LONG_AGO, ends, named, organisation_id)
 
 
 def is_wanted(traits: Traits, filters: Mapping[str, tuple[str, ...]], months: Months) -> bool:

@@ -146,8 +146,8 @@ def _filtered(by: FilterBy, name: str, values: tuple[str, ...]) -> ColumnElement
             return or_(told, none) if "" in values else told
         case FilterBy.MEMBER:
             return _member_has(name, values)
-        case FilterBy.ROW:
-            raise ValueError("a row is filtered when it is published")
+        case FilterBy.ROW | FilterBy.DIMENSION:
+            raise ValueError("what is published is filtered when it is published")
 
 
 def _member_has(name: str, values: tuple[str, ...]) -> ColumnElement[bool]:

@@ -43,6 +43,7 @@ AGGREGATE_COLUMNS: Final = (
     AggregateColumn("sex_unknown", "#affected+unknown"),
     AggregateColumn("children", "#affected+children"),
     AggregateColumn("cases", "#indicator+cases+num"),
+    AggregateColumn("recovered_usd", "#value+usd"),
     AggregateColumn("suppressed", "#meta+suppressed"),
 )
 _SEXES: Final = {"female": "female", "male": "male", "other": "other", "unknown": "sex_unknown"}
@@ -81,7 +82,8 @@ def _row(window: Window, line: Mapping[str, Cell]) -> Row:
     for sex, name in _SEXES.items():
         row[name] = line[sex].people if sex in line else None
     if "" in line:
-        row["people"], row["cases"] = line[""].people, line[""].cases
+        everybody = line[""]
+        row |= {"people": everybody.people, "cases": everybody.cases, "recovered_usd": everybody.usd}
     row["suppressed"] = any(cell.suppressed for cell in line.values())
     return row
 
