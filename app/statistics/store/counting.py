@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -11,7 +12,6 @@ from sqlalchemy import (
     String,
     and_,
     case,
-    extract,
     func,
     literal_column,
     select,
@@ -35,6 +35,7 @@ from app.statistics.rules.publishing import (
     UNKNOWN,
 )
 from app.statistics.rules.suppression import Counts, Star
+from app.statistics.store.sql import lived
 
 _YEAR: Final = 10_000
 
@@ -52,14 +53,15 @@ class CountingStore:
         return oldest
 
     def counted(
-        self, opened_from: datetime, opened_to: datetime, *, insiders: bool
+        self, opened_from: datetime, opened_to: datetime, zone: ZoneInfo, *, insiders: bool
     ) -> tuple[Star, dict[str, dict[str, Counts]]]:
         """The people of cases opened then as a star, and the cases by dimension and value, "" for all.
 
-        With `insiders`, beside each count of everybody stands for each organisation what is left without
-        its own people. A case that was merged into another counts there.
+        Ages are those of that day by the clock of the zone. With `insiders`, beside each count of everybody
+        stands for each organisation what is left without its own people. A case that was merged into
+        another counts there.
         """
-        people = _people(opened_from, opened_to)
+        people = _people(opened_from, opened_to, zone)
         found: dict[str, list[Any]] = {name: self._by(people, name) for name in ("", *ROWS)}
         inside = sorted({row.organisation for row in found[""]}) if insiders else []
         columns = _vectors(((row.sex, row.organisation, row.people) for row in found[""]), inside)
@@ -132,7 +134,7 @@ def _vectors(rows: Iterable[tuple[Any, str, int]], inside: list[str]) -> dict[An
     return found
 
 
-def _people(opened_from: datetime, opened_to: datetime) -> Any:  # noqa: ANN401 - a subquery
+def _people(opened_from: datetime, opened_to: datetime, zone: ZoneInfo) -> Any:  # noqa: ANN401 - a subquery
     """The people of each case by everything that is counted; those not written down share a row."""
     counts = and_(
         cases.c.opened_at >= opened_from, cases.c.opened_at < opened_to, cases.c.status != Status.MERGED
@@ -144,7 +146,7 @@ def _people(opened_from: datetime, opened_to: datetime) -> Any:  # noqa: ANN401 
     written = (
         select(
             cases.c.id.label("case_id"), *of_case, _known(persons.c.sex).label(SEX),
-            _age_band().label(AGE_BAND),
+            _age_band(zone).label(AGE_BAND),
             func.coalesce(members.c.outcome, cases.c.outcome, OPEN, type_=String).label("outcome"),
             literal_column("1").label("people"),
         )
@@ -172,18 +174,12 @@ def _known(value: ColumnElement[Any]) -> ColumnElement[str]:
     return func.coalesce(type_coerce(value, String), UNKNOWN, type_=String)
 
 
-def _age_band() -> ColumnElement[str]:
+def _age_band(zone: ZoneInfo) -> ColumnElement[str]:
     """The band of a member's age when the case was opened. Who was born later was written down wrongly."""
-    age = _day(cases.c.opened_at) - _day(persons.c.birth_date)
+    age = lived(persons.c.birth_date, cases.c.opened_at, zone)
     known = and_(persons.c.birth_date.is_not(None), age >= 0)
     bands = [(and_(known, age < (last + 1) * _YEAR), name) for name, last in AGE_BANDS if last is not None]
     return case(*bands, (known, AGE_BANDS[-1][0]), else_=UNKNOWN)
-
-
-def _day(moment: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The day as a number of eight digits, so that the difference of two is ten thousand for each year."""
-    year, month, day = (extract(part, moment) for part in ("year", "month", "day"))
-    return year * _YEAR + month * 100 + day
 
 
 _NOTHING: Final[ColumnElement[str]] = literal_column("''")
