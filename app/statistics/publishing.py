@@ -5,6 +5,7 @@ from typing import Final
 
 from app.audit.rules import Deed
 from app.kernel.clock import day_begins
+from app.statistics.rules.money import dollars_told
 from app.statistics.rules.publishing import (
     DIMENSIONS,
     Figures,
@@ -17,6 +18,7 @@ from app.statistics.rules.publishing import (
     must_be_answerable,
     select_cells,
     windows_of,
+    with_money,
     withheld_of,
 )
 from app.statistics.store.counting import CountingStore
@@ -89,10 +91,11 @@ def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bo
     rules, zone = office.rulebook, office.rulebook.ladders.calendar.timezone
     begins_at, ends_at = day_begins(window.since, zone), day_begins(window.until, zone)
     with office.snapshot() as uow:
-        star, cases = CountingStore(uow.connection).counted(
-            begins_at, ends_at, insiders=rules.small_cell_insiders
-        )
-    cells = tuple(figures_of(window, star, cases, rules.small_cell_k))
+        store = CountingStore(uow.connection)
+        star, cases = store.counted(begins_at, ends_at, insiders=rules.small_cell_insiders)
+        recovered = store.recovered(window.since, window.until)
+    usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)
+    cells = with_money(figures_of(window, star, cases, rules.small_cell_k), usd)
     figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells))
     return figures, now >= ends_at or any(cell.people for cell in cells)
 

@@ -34,7 +34,8 @@ NOT_ON_DEVICES = {
     "case_decline", "case_event", "case_party", "case_phone", "case_wall", "command", "consent",
     "contact_point", "conversation", "credential", "device", "dial", "disclosure", "erasure", "feed",
     "feed_doc", "feed_head", "guardian", "heartbeat", "inbox", "legal_hold", "missed_call", "organisation",
-    "party", "party_name", "phone_rule", "prompt", "prompt_desk", "recording", "recovery", "recovery_code",
+    "party", "party_name", "phone_rule", "prompt", "prompt_desk",
+    "published", "published_month", "recording", "recovery", "recovery_code",
     "referral", "safe_contact", "sign_in_attempt", "sync_held", "sync_op", "sync_refused", "token",
     "triage_correction", "worker",
 }  # fmt: skip

@@ -29,6 +29,7 @@ import app.circumstances.tables
 import app.escalation.tables
 import app.intake.tables
 import app.outbox.tables
+import app.statistics.tables
 import app.store.feed
 import app.store.heartbeats
 import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them

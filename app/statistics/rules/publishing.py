@@ -1,7 +1,7 @@
 """What is published: the fixed set of tables, the windows of time, and what a question selects of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -85,13 +85,15 @@ class Window:
 class Cell:
     """One published figure of one window. No keys: everybody. A suppressed one has no numbers.
 
-    Keys are one of `ROWS`, `sex`, or both. `cases` is counted where a case has one value only.
+    Keys are one of `ROWS`, `sex`, or both. `cases` is counted where a case has one value only. `usd` is
+    what came back in the window, in whole US dollars; it is told of everybody together only.
     """
 
     window: Window
     keys: Mapping[str, str]
     people: int | None
     cases: int | None = None
+    usd: int | None = None
 
     @property
     def suppressed(self) -> bool:
@@ -202,10 +204,13 @@ def figures_of(window: Window, star: Star, cases: Mapping[str, Mapping[str, Coun
     return cells
 
 
+def with_money(cells: Sequence[Cell], usd: int | None) -> tuple[Cell, ...]:
+    """The cells with what came back beside everybody, where anything is told of everybody."""
+    return tuple(cell if cell.keys or cell.suppressed else replace(cell, usd=usd) for cell in cells)
+
+
 def withheld_of(cells: Sequence[Cell]) -> frozenset[str]:
     """The dimensions of which a window's cells tell nothing."""
-    if any(cell.people == 0 for cell in cells if not cell.keys):
-        return frozenset()
     return frozenset(DIMENSIONS) - {name for cell in cells for name in cell.keys}
 
 
@@ -257,9 +262,12 @@ def _fits(number: Counts, k: int) -> bool:
 
 def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     """Cells of one window as JSON objects."""
-    return [{"keys": dict(cell.keys), "people": cell.people, "cases": cell.cases} for cell in cells]
+    return [
+        {"keys": dict(cell.keys), "people": cell.people, "cases": cell.cases, "usd": cell.usd}
+        for cell in cells
+    ]
 
 
 def from_json(window: Window, said: Sequence[Mapping[str, Any]]) -> tuple[Cell, ...]:
     """What `as_json` wrote."""
-    return tuple(Cell(window, one["keys"], one["people"], one["cases"]) for one in said)
+    return tuple(Cell(window, one["keys"], one["people"], one["cases"], one["usd"]) for one in said)

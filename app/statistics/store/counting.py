@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -21,8 +21,9 @@ from sqlalchemy import (
 
 from app.cases.rules.stages import Status
 from app.cases.tables import cases, members, persons
-from app.circumstances.tables import circumstances
+from app.circumstances.tables import circumstances, recoveries
 from app.identity.tables import organisations
+from app.statistics.rules.money import Recovered
 from app.statistics.rules.publishing import (
     AGE_BAND,
     AGE_BANDS,
@@ -73,6 +74,28 @@ class CountingStore:
             rows = self._cases(people, name)
             numbers[name] = _vectors(((row.value, row.organisation, row.cases) for row in rows), inside)
         return Star(columns, tables), numbers
+
+    def recovered(self, since: date, until: date) -> list[Recovered]:
+        """What came back in these days, by person or case, currency and day."""
+        # What is computed holds parameters, by which PostgreSQL would not know it again in GROUP BY.
+        each = (
+            select(
+                func.coalesce(recoveries.c.member_id, recoveries.c.case_id).label("who"),
+                _known(organisations.c.code).label("code"),
+                recoveries.c.currency, recoveries.c.day, recoveries.c.minor,
+            )
+            .select_from(
+                recoveries.join(cases, cases.c.id == recoveries.c.case_id).outerjoin(
+                    organisations, organisations.c.id == cases.c.organisation_id
+                )
+            )
+            .where(recoveries.c.day >= since, recoveries.c.day < until)
+            .subquery()
+        )  # fmt: skip
+        keys = [each.c.who, each.c.code, each.c.currency, each.c.day]
+        asked = select(*keys, func.sum(each.c.minor).label("minor")).group_by(*keys)
+        found = self._connection.execute(asked)
+        return [Recovered(str(row.who), row.code, row.currency, int(row.minor), row.day) for row in found]
 
     def _by(self, people: Any, name: str) -> list[Any]:  # noqa: ANN401 - a subquery
         value = people.c[name] if name else _NOTHING
