@@ -41,7 +41,6 @@ from app.statistics.rules.publishing import (
 from app.statistics.rules.suppression import Counts, Star
 from app.statistics.store.sql import age_in
 
-
 # A combination of values, and how many there are of it.
 _Combination = tuple[Mapping[str, str], int]
 
