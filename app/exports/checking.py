@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 from app.exports.codebook import values_of
-from app.exports.making import MAKERS, ProfileNotMade
 from app.exports.rules.asking import Profile, Wanted, must_make_sense
 from app.exports.rules.columns import COLUMNS, Column, must_know_filters
 from app.exports.rules.narrowing import months_of, must_not_tell, question_of
@@ -30,12 +29,10 @@ class FilterValueUnknown(Refusal):
 
 
 def must_be_answerable(uow: UnitOfWork, wanted: Wanted, own: UUID | None, now: datetime) -> None:
-    """`own` is the organisation of who asks. Raises: FormatUnfit, WindowEmpty, ProfileNotMade, FilterUnknown,
+    """`own` is the organisation of who asks. Raises: FormatUnfit, WindowEmpty, FilterUnknown,
     FilterValueUnknown, and of what names nobody WouldTell, WindowTooSmall and WouldReveal.
     """
     must_make_sense(wanted)
-    if wanted.profile not in MAKERS:
-        raise ProfileNotMade
     must_know_filters(wanted.profile, wanted.filters)
     zone = uow.rulebook.ladders.calendar.timezone
     if wanted.profile is Profile.ANONYMISED:
@@ -44,6 +41,8 @@ def must_be_answerable(uow: UnitOfWork, wanted: Wanted, own: UUID | None, now: d
     elif wanted.profile is Profile.AGGREGATE:
         must_not_tell(wanted)
         publishing.must_be_answerable(question_of(wanted, own, zone, now))
+    elif wanted.profile is Profile.REPORT:
+        must_not_tell(wanted)
     for name, values in wanted.filters.items():
         if not all(_is_known(uow, name, value) for value in values):
             raise FilterValueUnknown(column=name)

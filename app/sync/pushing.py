@@ -1,7 +1,5 @@
 """Taking what devices did while they were offline: row by row, each done, held or refused by itself."""
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,12 +10,13 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.audit.rules import Deed
 from app.cases.store.conflicts import Conflict
-from app.identity.rules import Action, Worker
+from app.cases.store.timeline import Claim
+from app.identity.rules import Action
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
 from app.kernel.refusal import Refusal
+from app.privacy.rules import AlreadyErased
 from app.store.feed import Doc, Kind
 from app.sync import docs, editing
 from app.sync.applying import Doing, ParentUnknown
@@ -27,7 +26,6 @@ from app.sync.reading import read_op
 from app.sync.rules import SCHEMA, KeptForTheOffice, Op, RowUnreadable, late_at, op_id
 from app.sync.store import HeldRow, Issue, Kept, RefusedRow, SyncStore
 from app.sync.versions import shown_as_theirs
-from app.usecases.seeing import sight_of
 from app.usecases.unit_of_work import Office, UnitOfWork
 
 Result = dict[str, Any]
@@ -35,7 +33,6 @@ ReadRow = Callable[[Any, int], Op]
 CONFLICT: Final = "sync.conflict"
 _LOG = structlog.get_logger("sync")
 _ROWS: Final = Counter("spean_sync_rows_total", "Rows that devices pushed", ["kind", "status"])
-_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TRIES: Final = 4
 _TOGETHER: Final = 20  # rows in one transaction: enough to share its cost, few enough to keep no lock long
 
@@ -157,7 +154,9 @@ def _all(uow: UnitOfWork, some: list[_Told], *, plain: bool, now: datetime) -> l
         elif told.kept.id in before:
             results.append(_repeated(before[told.kept.id]))
         else:
-            uow.claimed_at = late_at(told.op.at, told.row.seen, now)
+            ahead = told.row.carrier.ahead
+            at = late_at(told.op.at, told.row.seen, now, ahead=ahead)
+            uow.claimed = Claim(at, ahead) if at else None
             doing = Doing(uow, told.row.carrier, told.op, now, known=named in here)
             found = editing.do(doing)
             if found and plain:
@@ -228,7 +227,7 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
     told = _held_again(_Row(Carrier(worker, row.kept.device_id), row.kept.said, None), row, change, now)
     try:
         with office.work(now) as uow:
-            uow.claimed_at = row.kept.at
+            uow.claimed = Claim(row.kept.at)
             known = uow.feed.revisions({told.op.kind: [told.op.id]})
             doing = Doing(uow, told.row.carrier, told.op, now, known=bool(known))
             if not doing.pushed.release(row):
@@ -332,7 +331,11 @@ def _refuse(
         if not waited and (before := pushed.answered([kept.id])):
             return _repeated(before[kept.id])
         kind, doc_id = (op.kind, op.id) if op else (None, None)
-        pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
+        if isinstance(refusal, AlreadyErased):
+            # What was erased is not kept word for word because a device still had it.
+            kept = replace(kept, said={"op": op.op if op else None})
+        else:
+            pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
         pushed.tell(Issue(new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": words}, now))
         if op:
             doc = Doc(op.kind, op.id, _case_of(uow, op))
@@ -349,37 +352,6 @@ def _case_of(uow: UnitOfWork, op: Op) -> UUID | None:
     if op.kind == Kind.CASE:
         return op.id
     return uow.feed.case_of(op.kind, op.id)
-
-
-def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) -> list[RefusedRow]:
-    """What devices of a worker's people sent and was refused, the newest first; looking is remembered.
-
-    The case may be another organisation's by now: the words are still to be saved. What is about a case
-    that a wall or a child closes to this worker is not among it.
-    """
-    worker.must_be_allowed(Action.READ_INTAKE)
-    with office.work(now) as uow:
-        uow.audit.record(Deed("sync.refused_read", str(worker.id)))
-        wanted = limit
-        while True:
-            rows = _store(uow).refused_rows(worker.organisation_id, limit=wanted)
-            about = [_ids_in(row) | {_case_named(uow, row)} for row in rows]
-            hidden = uow.cases.kept_from(set[UUID]().union(*about), sight_of(worker))
-            told = [row for row, ids in zip(rows, about, strict=True) if not ids & hidden]
-            if len(told) >= limit or len(rows) < wanted:
-                return told[:limit]
-            wanted *= 2
-
-
-def _case_named(uow: UnitOfWork, row: RefusedRow) -> UUID:
-    """The case of the document that a row is about; where it has none, an id that no case has."""
-    found = uow.feed.case_of(row.kind, row.doc_id) if row.kind and row.doc_id else None
-    return found or row.doc_id or row.kept.id
-
-
-def _ids_in(row: RefusedRow) -> set[UUID]:
-    """Every id that stands in a row, wherever: also one that nobody could read may name a case."""
-    return {UUID(found) for found in _ID.findall(json.dumps(row.kept.said))}
 
 
 def _complete(office: Office, carrier: Carrier, taken: list[Taken], *, whole: bool) -> list[Taken]:
