@@ -75,7 +75,7 @@ def anonymised(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     months = months_of(wanted, zone, now)
     with office.snapshot() as uow:
         moment = _moment(uow.connection)
-        counts = count_people(uow.connection, sight, zone, office.rulebook.floors)
+        counts = count_people(uow, sight, zone, office.rulebook.floors)
     reduced = reduce(counts, office.rulebook.small_cell_k)
     columns = COLUMNS[Sheet.PEOPLE]
     taken = [one for one in sorted(reduced.counts) if is_wanted(one, wanted.filters, months)]

@@ -14,7 +14,8 @@ from app.circumstances.tables import case_parties, parties, recoveries
 from app.crypto.vault import Place, Vault
 from app.exports.rules.asking import Wanted
 from app.exports.rules.columns import Column
-from app.exports.store.beside import BETWEEN, Beside, PartyNames, consents_of, parties_of
+from app.exports.store.beside import BETWEEN, Beside, PartyNames, children_in_doubt, consents_of, parties_of
+from app.exports.store.births import birth_columns, born_on
 from app.exports.store.phones import PhoneBook, hours_of
 from app.exports.store.sources import around_cases, moment_on, of_cases, wanted_cases
 from app.outbox.rules import Known
@@ -22,6 +23,7 @@ from app.outbox.rules import Known
 PAGE: Final = 1_000
 _LISTS_REMEMBERED: Final = 4_096
 _BARE: Final = 32
+_BIRTH: Final = 4  # columns of a birth
 _FLAGS: Final = ("minor", "in_danger", "do_not_contact")
 
 Values = list[Any]
@@ -64,11 +66,10 @@ class RowStore:
         moment = moment_on(self._connection.dialect.name)
         asked = (
             select(
-                cases.c.code, cast(members.c.id, Text), persons.c.name, persons.c.sex,
-                cast(persons.c.birth_date, Text), persons.c.language, cast(members.c.flags, Text),
-                persons.c.phone, persons.c.phone_index, members.c.status, members.c.outcome,
+                cases.c.code, cast(members.c.id, Text), persons.c.name, persons.c.sex, persons.c.language,
+                cast(members.c.flags, Text), persons.c.phone, persons.c.phone_index, members.c.status, members.c.outcome,
                 members.c.wages_minor, members.c.wages_currency, moment(members.c.created_at),
-                cast(persons.c.id, Text),
+                *birth_columns(),
             )
             .select_from(members.join(persons, persons.c.id == members.c.person_id)
                          .join(cases, cases.c.id == members.c.case_id))
@@ -76,18 +77,19 @@ class RowStore:
             .order_by(cases.c.opened_at, cases.c.id, members.c.created_at, members.c.id)
         )  # fmt: skip
         for page in self._pages(asked):
-            safe = self._phones.known(row[8] for row in page)
+            safe = self._phones.known(row[7] for row in page)
             for row in page:
-                (code, member_id, name, sex, born, language, flags, phone, index, *rest, person_id) = row
-                who, flagged = UUID(person_id), _flags(flags)
+                code, member_id, name, sex, language, flags, phone, index, *rest = row
+                birth, rest = rest[-_BIRTH:], rest[:-_BIRTH]
+                who, flagged, born = UUID(birth[0]), _flags(flags), born_on(self._vault, *birth)
                 known, safety = safe[bytes(index)] if index else (None, None)
                 if known and flagged[-1] == "yes":
                     known = Known.NO  # what a caseworker flagged stands above what was said of the phone
                 number = self._open(phone, Place("person", who, "phone")) if known is Known.YES else None
                 hours = hours_of(safety, number) if safety and number else None
                 yield [
-                    code, dashed(member_id), self._open(name, Place("person", who, "name")), sex, born,
-                    language, *flagged, number, known and known.value, hours, *rest,
+                    code, dashed(member_id), self._open(name, Place("person", who, "name")), sex,
+                    born and born.isoformat(), language, *flagged, number, known and known.value, hours, *rest,
                 ]  # fmt: skip
 
     def claims(self, wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
@@ -170,7 +172,8 @@ class RowStore:
         ids = [UUID(row[-2]) for row in page]
         safe = self._phones.known(row[place["reporter_safe_to_call"]] for row in page)
         by_kind = parties_of(self._connection, self._names, ids)
-        return Beside(place, by_kind, consents_of(self._connection, ids), safe)
+        children = children_in_doubt(self._connection, self._vault, ids)
+        return Beside(place, by_kind, consents_of(self._connection, ids), safe, children)
 
     def _open(self, sealed: bytes | None, place: Place) -> str | None:
         return self._vault.open(sealed, place) if sealed else None
