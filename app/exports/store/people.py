@@ -14,8 +14,9 @@ from app.cases.rules.stages import Sight
 from app.cases.store.sight import seen_by
 from app.cases.tables import cases, consents, members, persons
 from app.circumstances.tables import circumstances
+from app.crypto.vault import Vault
 from app.exports.rules.anonymising import Traits
-from app.exports.rules.ctdc import BETWEEN, GENDERS, age_band, country, gravest, group_of
+from app.exports.rules.ctdc import BETWEEN, GENDERS, OLDEST, age_band, country, gravest, group_of
 from app.exports.store.births import birth_columns, born_on
 from app.exports.store.sources import moment_on
 from app.kernel.urgency import Urgency
@@ -70,15 +71,32 @@ def count_people(
         for hour, sex, *birth, destination, sector, province, categories, channel, outcome in page:
             day = day_of(hour)
             found[Traits(
-                day[:7], GENDERS.get(sex, ""), _band(born_on(uow.vault, *birth), day),
-                _HOME if province else "", country(destination), sector or "", *told(categories), channel, outcome or "",
+                day[:7], GENDERS.get(sex, ""), _band_of(uow.vault, birth, day),
+                _HOME if province else "", country(destination), sector or "",
+                *told(categories), channel, outcome or "",
             )] += 1  # fmt: skip
     return found
 
 
+def _band_of(vault: Vault, birth: list[Any], day: str) -> str:
+    """The band of somebody's age on that day; the sealed day is opened only where the year does not do."""
+    *_, year = birth
+    if year is not None:
+        band = _band_by_year(int(day[:4]) - year)
+        if band is not None:
+            return band
+    born = born_on(vault, *birth)
+    return age_band(born, date.fromisoformat(day)) if born else ""
+
+
 @lru_cache(maxsize=_REMEMBERED)
-def _band(born: date | None, day: str) -> str:
-    return age_band(born, date.fromisoformat(day))
+def _band_by_year(years: int) -> str | None:
+    """The band of whoever has their birthday in so many years; None where the one before it is another."""
+    if not 0 <= years <= OLDEST + 1:
+        return ""
+    new_year, last_day = date(2000, 1, 1), date(2000, 12, 31)
+    first = age_band(last_day.replace(year=2000 - years), new_year)
+    return first if first == age_band(new_year.replace(year=2000 - years), new_year) else None
 
 
 def _refused() -> ColumnElement[bool]:

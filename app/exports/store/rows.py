@@ -55,17 +55,20 @@ class RowStore:
 
         Raises: SealBroken.
         """
+        place = {column.name: number for number, column in enumerate(columns)}
+        for page in self._pages(self.asked_of_cases(columns, wanted, sight)):
+            yield from self._opened(page, place)
+
+    def asked_of_cases(self, columns: Sequence[Column], wanted: Wanted, sight: Sight | None) -> Select[Any]:
+        """The question behind `cases`, ids of case and reporter last; what is sealed comes sealed."""
         sources = of_cases(self._connection.dialect.name)
         shown = [sources.get(column.name, cases.c.id).label(column.name) for column in columns]
-        asked = (
+        return (
             select(*shown, cast(cases.c.id, Text), cast(cases.c.reporter_id, Text))
             .select_from(around_cases())
             .where(wanted_cases(wanted, sight))
             .order_by(cases.c.opened_at, cases.c.id)
         )
-        place = {column.name: number for number, column in enumerate(columns)}
-        for page in self._pages(asked):
-            yield from self._opened(page, place)
 
     def members(self, wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
         """The people of the cases; a phone only where it is known to be safe to call. Raises: SealBroken."""
@@ -73,9 +76,9 @@ class RowStore:
         asked = (
             select(
                 cases.c.code, cast(members.c.id, Text), persons.c.name, persons.c.sex, persons.c.language,
-                cast(members.c.flags, Text), persons.c.phone, persons.c.phone_index, members.c.status, members.c.outcome,
-                members.c.wages_minor, members.c.wages_currency, moment(members.c.created_at),
-                *birth_columns(),
+                cast(members.c.flags, Text), persons.c.phone, persons.c.phone_index, members.c.status,
+                members.c.outcome, members.c.wages_minor, members.c.wages_currency,
+                moment(members.c.created_at), *birth_columns(),
             )
             .select_from(members.join(persons, persons.c.id == members.c.person_id)
                          .join(cases, cases.c.id == members.c.case_id))
@@ -95,7 +98,8 @@ class RowStore:
                 hours = hours_of(safety, number) if safety and number else None
                 yield [
                     code, dashed(member_id), self._open(name, Place("person", who, "name")), sex,
-                    born and born.isoformat(), language, *flagged, number, known and known.value, hours, *rest,
+                    born and born.isoformat(), language, *flagged, number, known and known.value, hours,
+                    *rest,
                 ]  # fmt: skip
 
     def claims(self, wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
