@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Text, cast, select
+from sqlalchemy import Connection, CursorResult, Select, Text, cast, select
 
 from app.cases.rules.stages import Sight
 from app.cases.tables import cases, members, persons
@@ -43,6 +43,12 @@ class RowStore:
         self._vault = vault
         self._phones = phones
         self._names = PartyNames(connection, vault)
+        self._reading: list[CursorResult[Any]] = []
+
+    def close(self) -> None:
+        """Let go of whatever was being read: a cursor must not outlive its snapshot."""
+        for result in self._reading:
+            result.close()
 
     def cases(self, columns: Sequence[Column], wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
         """The values of each case, in the order of the columns; None where there is none.
@@ -145,7 +151,9 @@ class RowStore:
                 ]  # fmt: skip
 
     def _pages(self, asked: Select[Any]) -> Iterator[Sequence[Any]]:
-        yield from self._connection.execute(asked.execution_options(yield_per=PAGE)).partitions()
+        result = self._connection.execute(asked.execution_options(yield_per=PAGE))
+        self._reading.append(result)
+        yield from result.partitions()
 
     def _opened(self, page: Sequence[Any], place: dict[str, int]) -> Iterator[Values]:
         """The rows of one page with what is sealed and what other tables add."""
