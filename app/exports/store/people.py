@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, cast, exists, func
 from app.cases.rules.consent import Said
 from app.cases.rules.stages import Sight
 from app.cases.store.cases import seen_by
+from app.cases.store.people import born_on
 from app.cases.tables import cases, consents, members, persons
 from app.circumstances.tables import circumstances
 from app.exports.rules.anonymising import Traits
@@ -37,7 +38,7 @@ def count_people(
     moment = moment_on(connection.dialect.name)
     asked = (
         select(
-            func.substr(moment(cases.c.opened_at), 1, 13), persons.c.sex, cast(persons.c.birth_date, Text),
+            func.substr(moment(cases.c.opened_at), 1, 13), persons.c.sex, born_on(),
             cases.c.destination_country, circumstances.c.sector, circumstances.c.origin_province,
             cast(cases.c.categories, Text), cases.c.origin_channel,
             func.coalesce(members.c.outcome, cases.c.outcome),

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Text, cast, select
+from sqlalchemy import Connection, Select, Text, cast, func, select
 
 from app.cases.rules.stages import Sight
+from app.cases.store.people import born_on
 from app.cases.tables import cases, members, persons
 from app.circumstances.tables import case_parties, parties, recoveries
 from app.crypto.vault import Place, Vault
@@ -65,7 +66,8 @@ class RowStore:
         asked = (
             select(
                 cases.c.code, cast(members.c.id, Text), persons.c.name, persons.c.sex,
-                cast(persons.c.birth_date, Text), persons.c.language, cast(members.c.flags, Text),
+                persons.c.born, func.coalesce(cast(persons.c.birth_date, Text), born_on()),
+                persons.c.language, cast(members.c.flags, Text),
                 persons.c.phone, persons.c.phone_index, members.c.status, members.c.outcome,
                 members.c.wages_minor, members.c.wages_currency, moment(members.c.created_at),
                 cast(persons.c.id, Text),
@@ -76,17 +78,18 @@ class RowStore:
             .order_by(cases.c.opened_at, cases.c.id, members.c.created_at, members.c.id)
         )  # fmt: skip
         for page in self._pages(asked):
-            safe = self._phones.known(row[8] for row in page)
+            safe = self._phones.known(row[9] for row in page)
             for row in page:
-                (code, member_id, name, sex, born, language, flags, phone, index, *rest, person_id) = row
+                code, member_id, name, sex, born, year, language, flags, phone, index, *rest, person_id = row
                 who, flagged = UUID(person_id), _flags(flags)
                 known, safety = safe[bytes(index)] if index else (None, None)
+                day = self._open(born, Place("person", who, "born")) or year  # else only the year is known
                 if known and flagged[-1] == "yes":
                     known = Known.NO  # what a caseworker flagged stands above what was said of the phone
                 number = self._open(phone, Place("person", who, "phone")) if known is Known.YES else None
                 hours = hours_of(safety, number) if safety and number else None
                 yield [
-                    code, dashed(member_id), self._open(name, Place("person", who, "name")), sex, born,
+                    code, dashed(member_id), self._open(name, Place("person", who, "name")), sex, day,
                     language, *flagged, number, known and known.value, hours, *rest,
                 ]  # fmt: skip
 

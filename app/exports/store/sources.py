@@ -28,6 +28,7 @@ from app.calls.tables import calls
 from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Sight
 from app.cases.store.cases import seen_by
+from app.cases.store.people import born_on
 from app.cases.tables import (
     case_categories,
     cases,
@@ -175,7 +176,7 @@ def _counts(dialect: str) -> Sources:
         "members_named": _count(members),
         "women": _people(lambda person: person.c.sex == "female"),
         "men": _people(lambda person: person.c.sex == "male"),
-        "children": _people(lambda person: _child(dialect, person.c.birth_date)),
+        "children": _people(lambda person: _child(dialect, born_on(person))),
         "messages": _count(message_cases),
         "calls": _count(calls),
         "contact_attempts": _count(contact_attempts),
@@ -208,7 +209,7 @@ def _child(dialect: str, born: ColumnElement[Any]) -> ColumnElement[bool]:
     if dialect == "sqlite":
         return type_coerce(born, String) > func.date(type_coerce(cases.c.opened_at, String), "-18 years")
     years: ColumnElement[Any] = literal_column("INTERVAL '18 years'")
-    return born > cast(func.timezone("UTC", cases.c.opened_at) - years, Date)
+    return cast(born, Date) > cast(func.timezone("UTC", cases.c.opened_at) - years, Date)
 
 
 def _sums(table: Table, currency: ColumnElement[Any], minor: ColumnElement[Any]) -> ScalarSelect[Any]:

@@ -37,6 +37,7 @@ from app.statistics.rules.publishing import (
 from app.statistics.rules.suppression import Counts, Star
 
 _YEAR: Final = 10_000
+_FIRST_DAY: Final = 101  # of a year, as `_day` counts
 
 
 class CountingStore:
@@ -174,8 +175,8 @@ def _known(value: ColumnElement[Any]) -> ColumnElement[str]:
 
 def _age_band() -> ColumnElement[str]:
     """The band of a member's age when the case was opened. Who was born later was written down wrongly."""
-    age = _day(cases.c.opened_at) - _day(persons.c.birth_date)
-    known = and_(persons.c.birth_date.is_not(None), age >= 0)
+    age = _day(cases.c.opened_at) - (persons.c.birth_year * _YEAR + _FIRST_DAY)  # the day itself is sealed
+    known = and_(persons.c.birth_year.is_not(None), age >= 0)
     bands = [(and_(known, age < (last + 1) * _YEAR), name) for name, last in AGE_BANDS if last is not None]
     return case(*bands, (known, AGE_BANDS[-1][0]), else_=UNKNOWN)
 

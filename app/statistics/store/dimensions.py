@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from app.cases.rules.stages import Status
 from app.cases.store.cases import seen_by
+from app.cases.store.people import born_on
 from app.cases.tables import case_categories, cases, members, persons
 from app.circumstances.rules import PartyKind
 from app.circumstances.tables import case_parties, circumstances, parties
@@ -216,9 +217,9 @@ def _of_member(dimension: Dimension, zone: ZoneInfo) -> ColumnElement[Any]:
         return func.nullif(persons.c.sex, "unknown", type_=String)
     if dimension is Dimension.OUTCOME:
         return func.coalesce(members.c.outcome, cases.c.outcome, type_=String)
-    age = lived(persons.c.birth_date, cases.c.opened_at, zone)
+    age = lived(born_on(), cases.c.opened_at, zone)
     # Whoever was born after the case was opened was written down wrongly.
-    known = and_(persons.c.birth_date.is_not(None), age >= 0)
+    known = and_(persons.c.birth_year.is_not(None), age >= 0)
     if dimension is Dimension.AGE_GROUP:
         return case((and_(known, age < ADULT_AT * _YEAR), CHILD), (known, ADULT))
     return case(*(
