@@ -33,6 +33,7 @@ def everything_is_said_and_done(stage: Stage, worker: Worker, lead: Worker) -> N
     devices_bring_what_was_done_offline(stage, worker)
     phones_are_written_to_with_care(stage, worker)
     files_are_brought(stage, lead, base)
+    companies_are_named(stage, lead, base)
     somebody_is_erased(stage, worker, lead)
     people_agree_and_are_protected(stage, worker, lead)
     things_break(stage, lead, base)
@@ -269,6 +270,17 @@ def files_are_brought(stage: Stage, worker: Worker, base: str) -> None:
     assert upload.file().content == inside
     torn = Upload(stage.here, worker, case_id, inside, filename=FLOWERS["refused"], filetype="text/x")
     stage.kept("unfit file", torn.announce())
+
+
+def companies_are_named(stage: Stage, lead: Worker, base: str) -> None:
+    coordinator = stage.here.a_worker(Role.COORDINATOR)
+    party = {"kind": "broker", "name": NAMES["broker"], "country": "TH"}
+    kept = stage.good(lead, "POST", f"{base}/parties", party)
+    other = stage.good(coordinator, "POST", f"/v1/parties/{kept['id']}/names", {"name": FLOWERS["broker"]})
+    assert {NAMES["broker"], FLOWERS["broker"]} <= set(other["names"])
+    stage.ask(lead, "POST", f"{base}/parties", {**party, "kind": FLOWERS["broker"]})
+    stage.ask(lead, "PATCH", f"{base}/circumstances", {"sector": NAMES["broker"]})
+    stage.ask(coordinator, "GET", f"/v1/parties?like={NAMES['broker']}&kind={FLOWERS['broker']}")
 
 
 def people_agree_and_are_protected(stage: Stage, worker: Worker, lead: Worker) -> None:

@@ -25,7 +25,7 @@ NAMES: Final = {
     "reporter": "សុភាពចន្ថា កែវមុនី", "member": "Sopheavy Chanmony", "later member": "ពេជ្រវិសាល",
     "worker": "រតនាពិសី អ៊ុំ", "refused": "Kanhavatey Oum", "pushed": "វិច្ឆិកាពណ្ណរាយ",
     "rxdb": "Somalyneath Keokanya", "guardian": "មាលាបទុមវតី", "witness": "ឥន្ទ្រទេវីសុវណ្ណ",
-    "changed": "Bopharothmony Srun", "walled": "ចន្ទតារារស្មី",
+    "changed": "Bopharothmony Srun", "walled": "ចន្ទតារារស្មី", "broker": "Vichhekathol Somphors",
 }  # fmt: skip
 # Each door hears of another flower, so that a finding names the door that let it through.
 FLOWERS: Final = {
@@ -39,7 +39,7 @@ FLOWERS: Final = {
         "turned away": "សាវម៉ាវ", "clash": "មង្ឃុត", "newer app": "ទុរេន", "rxdb note": "ខ្នុរ", "device": "ត្របែក",
         "code word": "ល្មុត", "written": "ទៀប", "purpose": "ពន្លៃ", "referral": "គូលែន", "recipient": "អំពិល",
         "override": "កន្ទួត", "wall": "ស្ពឺ", "hold": "ពុទ្រា", "breach": "ត្នោត", "erasure": "ចេក",
-        "file name": "ម្កាក់", "in the file": "ស្រល់", "dying": "គគីរ",
+        "file name": "ម្កាក់", "in the file": "ស្រល់", "dying": "គគីរ", "broker": "ភ្នៅ",
     }.items()
 }  # fmt: skip
 WORDS: Final = [

@@ -26,6 +26,7 @@ from app.channels.twilio.recordings import TwilioRecordings
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration
+from app.exports.monthly import ask_due
 from app.exports.packing import Scratch
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
@@ -142,6 +143,7 @@ class Application:
             Loop("breaches", BreachTimer(self.office).step),
             Loop("attachments", self.attachments.step),
             Loop("exports", self.exports.step),
+            Loop("reports", Hourly(partial(ask_due, self.office)).step),
             Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 from app.exports.codebook import values_of
-from app.exports.making import MAKERS, ProfileNotMade
 from app.exports.rules.asking import Profile, Wanted, must_make_sense
 from app.exports.rules.columns import COLUMNS, Column, must_know_filters
 from app.exports.rules.narrowing import months_of, must_not_tell
@@ -28,16 +27,16 @@ class FilterValueUnknown(Refusal):
 
 
 def must_be_answerable(uow: UnitOfWork, wanted: Wanted, now: datetime) -> None:
-    """Raises: FormatUnfit, WindowEmpty, ProfileNotMade, FilterUnknown, FilterValueUnknown, and of what is
+    """Raises: FormatUnfit, WindowEmpty, FilterUnknown, FilterValueUnknown, and of what is
     anonymised WouldTell and WindowTooSmall.
     """
     must_make_sense(wanted)
-    if wanted.profile not in MAKERS:
-        raise ProfileNotMade
     must_know_filters(wanted.profile, wanted.filters)
     if wanted.profile is Profile.ANONYMISED:
         must_not_tell(wanted)
         months_of(wanted, uow.rulebook.ladders.calendar.timezone, now)
+    if wanted.profile is Profile.REPORT:
+        must_not_tell(wanted)
     for name, values in wanted.filters.items():
         if not all(_is_known(uow, name, value) for value in values):
             raise FilterValueUnknown(column=name)

@@ -25,9 +25,13 @@ from app.exports.writers.tables import Table, Values
 from app.i18n.catalogue import Catalogues
 from app.kernel.clock import utc_text
 from app.statistics.publishing import publish
+from app.statistics.report import render
 from app.statistics.rules.aggregate import aggregate_rows, period_of
+from app.statistics.rules.periods import Period
+from app.statistics.rules.publishing import later
 from app.usecases.unit_of_work import Office, UnitOfWork
 
+_MONTHS_OF_A_YEAR: Final = 12
 # A million records hardly ever share one; the letter keeps a spreadsheet from seeing a number.
 _RECORD_BYTES: Final = 10
 
@@ -44,6 +48,7 @@ class Contents:
     tables: Iterable[Table]
     told: Mapping[str, Any]
     snapshot_at: str
+    page: str = ""  # of a report, which has no tables
 
 
 @contextmanager
@@ -107,6 +112,21 @@ def aggregated(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     }
     moment = utc_text(released_at or now)
     yield Contents("aggregate", [(Sheet.AGGREGATE, columns)], [table], told, moment)
+
+
+@contextmanager
+def reported(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
+    """The report of a period as a page; of the last twelve months where nobody said since when.
+
+    Raises: FilterUnknown, WouldTell, WindowTooSmall, WholeMonthsOnly, TooEarly.
+    """
+    must_not_tell(wanted)
+    question = question_of(wanted, None, office.rulebook.ladders.calendar.timezone, now)
+    since = question.since if wanted.since else later(question.until, -_MONTHS_OF_A_YEAR)
+    period = Period(since, question.until)
+    page = render(office, period, sight, wanted.locale, now)
+    told = {"k": office.rulebook.small_cell_k}
+    yield Contents("report", [(Sheet.AGGREGATE, COLUMNS[Sheet.AGGREGATE])], [], told, utc_text(now), page)
 
 
 def headings(catalogues: Catalogues, columns: Iterable[Column], locale: Locale) -> list[str]:

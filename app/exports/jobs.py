@@ -112,16 +112,20 @@ def ask(uow: UnitOfWork, asked: Asked, now: datetime) -> Job:
     return _there(store, job_id)
 
 
-def ask_for_organisation(uow: UnitOfWork, organisation_id: UUID, wanted: Wanted, now: datetime) -> Job:
+def ask_for_organisation(
+    uow: UnitOfWork, organisation_id: UUID, wanted: Wanted, now: datetime, *, job_id: UUID
+) -> Job | None:
     """The export waits to be made, and belongs to those who are in charge of the organisation.
 
-    For what the program makes by itself. Raises: NotAllowed where it would hold names.
+    For what the program makes by itself. None where it was asked for under this id before, whatever came
+    of it. Raises: as `ask` of the wish, also where it would hold names.
     """
     must_be_answerable(uow, wanted, now)
     must_be_protected(wanted, reason=None, password=None, username="")
-    store, job_id = _store(uow), new_id(now)
+    store = _store(uow)
     fingerprint = uow.vault.index("export", f"{organisation_id}\x00{_written(wanted)}")
-    store.add(NewJob(job_id, None, organisation_id, wanted, fingerprint), now)
+    if not store.add(NewJob(job_id, None, organisation_id, wanted, fingerprint), now):
+        return None
     uow.audit.record(Deed("export.asked", _ITSELF, job_id, _told(wanted)))
     return _there(store, job_id)
 

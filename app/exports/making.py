@@ -12,7 +12,7 @@ import orjson
 
 from app.cases.rules.stages import Sight
 from app.exports import codebook, manifest
-from app.exports.contents import Contents, aggregated, anonymised, identified
+from app.exports.contents import Contents, aggregated, anonymised, identified, reported
 from app.exports.rules.asking import Format, Profile, Wanted
 from app.exports.rules.columns import Cell, Column
 from app.exports.writers.csv_file import pieces, write_csv
@@ -20,19 +20,11 @@ from app.exports.writers.json_file import write_json, write_ndjson
 from app.exports.writers.tables import Count, Written
 from app.exports.writers.xlsx_file import write_xlsx
 from app.kernel.clock import utc_text
-from app.kernel.refusal import Refusal
 from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 
 CODEBOOK: Final = "codebook.csv"
 MANIFEST: Final = "manifest.json"
-
-
-class ProfileNotMade(Refusal):
-    """No file of this profile can be made in this format."""
-
-    code = "export.not_made"
-    status = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +50,11 @@ class Made:
 
 
 Maker = Callable[[Office, Wanted, Sight | None, datetime], AbstractContextManager[Contents]]
-# A profile that is not here cannot be made.
-MAKERS: Final[dict[Profile, Maker]] = {
+_MAKERS: Final[dict[Profile, Maker]] = {
     Profile.IDENTIFIED: identified,
     Profile.ANONYMISED: anonymised,
     Profile.AGGREGATE: aggregated,
+    Profile.REPORT: reported,
 }
 
 
@@ -70,14 +62,11 @@ def make(office: Office, making: Making, folder: Path, progress: Callable[[int],
     """Write the files of one export into an empty folder; `progress` is told the rows so far now and then.
 
     All rows are of one moment, and no more than a page of them is held in memory.
-    Raises: ProfileNotMade, FilterUnknown, WindowTooSmall, WouldTell, SealBroken.
+    Raises: FilterUnknown, WindowTooSmall, WouldTell, SealBroken, and what the gate of published figures does.
     """
     wanted = making.wanted
-    maker = MAKERS.get(wanted.profile)
-    if maker is None or wanted.format is Format.HTML:
-        raise ProfileNotMade
     count = Count(progress)
-    with maker(office, wanted, making.sight, making.generated_at) as found:
+    with _MAKERS[wanted.profile](office, wanted, making.sight, making.generated_at) as found:
         told = manifest.about(
             wanted, generated_at=utc_text(making.generated_at), snapshot_at=found.snapshot_at
         ) | {"job_id": str(making.job_id), **found.told}
@@ -93,6 +82,10 @@ def _written(
     rulebook: Rulebook, found: Contents, told: Mapping[str, Any], folder: Path, count: Count
 ) -> list[Written]:
     match Format(told["format"]):
+        case Format.HTML:
+            path = folder / f"{found.name}.html"
+            path.write_text(found.page, "utf-8")
+            return [Written(path, {})]
         case Format.CSV:
             return write_csv(found.tables, folder, count)
         case Format.NDJSON:

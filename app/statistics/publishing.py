@@ -92,7 +92,7 @@ def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bo
     begins_at, ends_at = day_begins(window.since, zone), day_begins(window.until, zone)
     with office.snapshot() as uow:
         store = CountingStore(uow.connection)
-        star, cases = store.counted(begins_at, ends_at, insiders=rules.small_cell_insiders)
+        star, cases = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
         recovered = store.recovered(window.since, window.until)
     usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)
     cells = with_money(figures_of(window, star, cases, rules.small_cell_k), usd)

@@ -11,10 +11,12 @@ from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.cases.store.conflicts import Conflict
+from app.cases.store.timeline import Claim
 from app.identity.rules import Action
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
 from app.kernel.refusal import Refusal
+from app.privacy.rules import AlreadyErased
 from app.store.feed import Doc, Kind
 from app.sync import docs, editing
 from app.sync.applying import Doing, ParentUnknown
@@ -152,7 +154,9 @@ def _all(uow: UnitOfWork, some: list[_Told], *, plain: bool, now: datetime) -> l
         elif told.kept.id in before:
             results.append(_repeated(before[told.kept.id]))
         else:
-            uow.claimed_at = late_at(told.op.at, told.row.seen, now)
+            ahead = told.row.carrier.ahead
+            at = late_at(told.op.at, told.row.seen, now, ahead=ahead)
+            uow.claimed = Claim(at, ahead) if at else None
             doing = Doing(uow, told.row.carrier, told.op, now, known=named in here)
             found = editing.do(doing)
             if found and plain:
@@ -223,7 +227,7 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
     told = _held_again(_Row(Carrier(worker, row.kept.device_id), row.kept.said, None), row, change, now)
     try:
         with office.work(now) as uow:
-            uow.claimed_at = row.kept.at
+            uow.claimed = Claim(row.kept.at)
             known = uow.feed.revisions({told.op.kind: [told.op.id]})
             doing = Doing(uow, told.row.carrier, told.op, now, known=bool(known))
             if not doing.pushed.release(row):
@@ -327,7 +331,11 @@ def _refuse(
         if not waited and (before := pushed.answered([kept.id])):
             return _repeated(before[kept.id])
         kind, doc_id = (op.kind, op.id) if op else (None, None)
-        pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
+        if isinstance(refusal, AlreadyErased):
+            # What was erased is not kept word for word because a device still had it.
+            kept = replace(kept, said={"op": op.op if op else None})
+        else:
+            pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
         pushed.tell(Issue(new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": words}, now))
         if op:
             doc = Doc(op.kind, op.id, _case_of(uow, op))

@@ -26,6 +26,9 @@ from app.workers.places import place_of
 NAME: Final = "exports"
 _LOG = structlog.get_logger(NAME)
 _MADE = Counter("spean_exports_total", "Exports, by what came of them", ["profile", "result"])
+# What an organisation's reports say of last year's months is asked for until next year is over. They name
+# nobody.
+_OWN_KEPT_FOR: Final = timedelta(days=2 * 366)
 _EVERY: Final = timedelta(hours=1)
 
 
@@ -165,7 +168,8 @@ class Exports:
         # knows it, it is noise to which nobody has the key, and the next try or the sweep takes it.
         after = self.clock.now()
         with self.office.work(after) as uow:
-            kept = jobs.finish(uow, claimed, made, now=after, until=after + self.keep_for)
+            until = after + (self.keep_for if claimed.job.asked_by else _OWN_KEPT_FOR)
+            kept = jobs.finish(uow, claimed, made, now=after, until=until)
         self.office.rulebook.passed("exports.kept")
         if not kept:
             self._drop(made.file.name)

@@ -4,16 +4,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from app.kernel.phone import Phone
 from app.privacy.rules import from_json
 from app.privacy.service import ErasureLedger
+from app.sync.store import SyncStore
 from app.usecases import erasing
 from app.usecases.backing_up import back_up
 from tests.command_line import CommandLine
 from tests.conftest import ENGINE
+from tests.field_app import FieldApp, op
 from tests.letting_go import NAME, NOTE, SECRETS, SENDER, SUMMARY, Office
 from tests.makers import Installation
 
@@ -90,6 +93,32 @@ def test_h19_a_backup_that_is_older_than_the_case_is_put_back_all_the_same(
 
 
 @NEEDS_A_COPY
+def test_h19_a_device_that_was_off_all_the_while_does_not_make_the_case_anew(
+    here: Installation, spean: CommandLine, tmp_path: Path, new_database: Callable[[], str],
+    install: Callable[..., Installation],
+) -> None:  # fmt: skip
+    desk_worker = here.a_worker()
+    archive = a_backup(here, tmp_path / "copy")
+    desk = Office(here)
+    desk.erase(all=True)
+    _, there = restored(desk, spean, archive, new_database(), install)
+    app = FieldApp(there, desk_worker)
+    case_id, note = str(desk.case_id), {"case_id": str(desk.case_id), "text": NOTE}
+    results = app.push(
+        op("case", case_id, {"summary": SUMMARY, "reporter": {"name": NAME}}, create=True),
+        op("note", str(uuid4()), note, create=True),
+    )
+    assert [one["problem"]["code"] for one in results] == ["erasure.erased"] * 2
+    with there.office.look() as uow:
+        assert uow.cases.get(desk.case_id, None) is None
+        pushed = SyncStore(uow.connection, uow.vault, uow.touched)
+        assert pushed.refused_rows(None, limit=10) == []
+        assert pushed.parents_awaited(10) == []
+    desk.here = there
+    assert not any(where.startswith("sync_") for where in desk.leaks())
+
+
+@NEEDS_A_COPY
 def test_h19_one_person_is_erased_again_and_the_others_stay(
     desk: Office, spean: CommandLine, tmp_path: Path, new_database: Callable[[], str],
     install: Callable[..., Installation],
@@ -116,6 +145,27 @@ def test_h19_where_the_line_was_never_written_the_database_that_goes_still_knows
     assert said.status == 0, said.err
     assert said.json["erased_again"] == 1
     assert len(ErasureLedger(ledger).read()[0]) == 1
+
+
+def test_h19_a_door_that_dies_right_after_the_commit_loses_no_erasure(
+    install: Callable[..., Installation],
+) -> None:
+    armed: list[str] = []
+
+    def passed(name: str) -> None:
+        if name in armed:
+            armed.clear()
+            raise SystemError("killed")
+
+    desk = Office(install(passed=passed))
+    desk.here.token(desk.supervisor)  # a sign-in is a commit as well
+    armed.append("after_commit")
+    assert desk.erase(all=True).status_code == 500
+    ledger = desk.here.application.ledger
+    assert ledger.read() == ([], 0)
+    desk.here.application.forgetting.step(desk.here.clock.now())
+    (noted,) = ledger.read()[0]
+    assert from_json(desk.erase(all=True).json()) == noted
 
 
 def test_h19_who_dies_between_the_commit_and_the_line_is_made_good_by_the_worker(

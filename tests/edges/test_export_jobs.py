@@ -364,8 +364,10 @@ def test_an_export_that_nobody_asked_for_is_its_organisations(here: Installation
     assert supervisor.organisation_id is not None
     with here.office.work(here.clock.now()) as uow:
         job = jobs.ask_for_organisation(
-            uow, supervisor.organisation_id, Wanted(Profile.ANONYMISED, Format.CSV, "km"), here.clock.now()
-        )
+            uow, supervisor.organisation_id, Wanted(Profile.ANONYMISED, Format.CSV, "km"), here.clock.now(),
+            job_id=uuid4(),
+        )  # fmt: skip
+    assert job is not None
     make_all(here)
     job_id = str(job.id)
     colleague = here.a_worker(Role.SUPERVISOR)

@@ -17,7 +17,7 @@ from app.cases.rules.consent import By, Channel, Consent, Said
 from app.cases.tables import cases, walls
 from app.circumstances.rules import Circumstances
 from app.crypto.vault import Place, SealBroken
-from app.exports.making import Making, ProfileNotMade, make
+from app.exports.making import Making, make
 from app.exports.rules.asking import DateField, Format, Profile, Wanted
 from app.exports.rules.columns import COLUMNS, SCHEMA_VERSION, FilterUnknown, Sheet
 from app.exports.rules.guarding import recover
@@ -182,13 +182,6 @@ def test_a_filter_that_is_none_is_refused_and_nothing_is_written(maker: Maker) -
     with pytest.raises(FilterUnknown):
         maker.make(filters={"summary": ("x",)})
     assert list((maker.folder / "export-1").iterdir()) == []
-
-
-def test_a_profile_that_cannot_be_made_is_refused(maker: Maker) -> None:
-    with pytest.raises(ProfileNotMade):
-        maker.make(Profile.REPORT, Format.HTML)
-    with pytest.raises(ProfileNotMade):
-        maker.make(Profile.IDENTIFIED, Format.HTML)
 
 
 @pytest.mark.parametrize("form", FORMATS)

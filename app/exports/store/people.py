@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, cast, exists, func
 
 from app.cases.rules.consent import Said
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import seen_by
+from app.cases.store.sight import seen_by
 from app.cases.tables import cases, consents, members, persons
 from app.circumstances.tables import circumstances
 from app.exports.rules.anonymising import Traits

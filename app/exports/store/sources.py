@@ -27,7 +27,7 @@ from sqlalchemy import (
 from app.calls.tables import calls
 from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import seen_by
+from app.cases.store.sight import seen_by
 from app.cases.tables import (
     case_categories,
     cases,

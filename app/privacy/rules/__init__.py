@@ -11,6 +11,7 @@ from app.privacy.rules.breaches import (
 )
 from app.privacy.rules.fates import FATES, Fate
 from app.privacy.rules.receipts import (
+    AlreadyErased,
     Receipt,
     Spared,
     UnderLegalHold,
@@ -25,6 +26,7 @@ __all__ = [
     "FATES",
     "NOTIFY_WITHIN",
     "WARN_BEFORE",
+    "AlreadyErased",
     "Breach",
     "BreachIsClosed",
     "BreachState",

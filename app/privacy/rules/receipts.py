@@ -18,6 +18,13 @@ class UnderLegalHold(Refusal):
     code = "erasure.legal_hold"
 
 
+class AlreadyErased(Refusal):
+    """The case was erased on request and is not here any more: nothing makes it anew, and nothing is kept."""
+
+    code = "erasure.erased"
+    status = 410
+
+
 @dataclass(frozen=True, slots=True)
 class Spared:
     """What stayed because another case that is not over needs it: phones and people, in numbers."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -72,6 +73,10 @@ class EraserStore:
         """Work inside this transaction."""
         self._connection = connection
         self._vault = vault
+
+    @cached_property
+    def _all_sealed(self) -> Mapping[Table, tuple[SealedColumn, ...]]:
+        return sealed_columns()
 
     def clear(self, scope: Scope, now: datetime) -> Cleared:
         """Let go of all that the scope holds but the case's own row. Repeating it finds nothing."""
@@ -212,7 +217,7 @@ class EraserStore:
             for column, fate in FATES[table.name].items()
             if column in table.c and (not only or column in only)
         }
-        sealed = {one.column.name: one for one in sealed_columns().get(table, ())}
+        sealed = {one.column.name: one for one in self._all_sealed.get(table, ())}
         changed = 0
         for found in self._connection.execute(select(table).where(rows).with_for_update()).mappings().all():
             row = dict(found)

@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 
 from app.crypto.vault import SealBroken, Vault
 from app.privacy.tables import mentions
-from app.store.columns import sealed_columns
+from app.store.columns import SealedColumn, sealed_columns
 from app.store.rows import insert_many_new
 
 # Tables are named as text: rooms stay strangers.
@@ -67,10 +67,11 @@ class MentionStore:
         key = _key(table)
         asked = select(table).where(table.c.noted_at.is_(None)).order_by(key).limit(limit)
         rows = self._connection.execute(asked.with_for_update(skip_locked=True)).mappings().all()
+        sealed = sealed_columns()[table]
         named = [
             {"about": about, "said_in": table.name, "row_id": row[key.name], "kind": _kind(table, row)}
             for row in rows
-            for about in self._named_in(table, row)
+            for about in self._named_in(sealed, row)
         ]
         insert_many_new(self._connection, mentions, named)
         if rows:
@@ -80,10 +81,10 @@ class MentionStore:
             self._connection.execute(done, own)
         return len(rows)
 
-    def _named_in(self, table: Table, row: Mapping[Any, Any]) -> set[UUID]:
+    def _named_in(self, columns: Iterable[SealedColumn], row: Mapping[Any, Any]) -> set[UUID]:
         """Every id in what was said, and beside it: a document's own stands there and not always within."""
         found = {value for name, value in row.items() if isinstance(value, UUID) and name != "worker_id"}
-        for sealed in sealed_columns()[table]:
+        for sealed in columns:
             if row[sealed.column.name] is None:
                 continue
             try:

@@ -1,19 +1,22 @@
 """Counts the people and cases of a window for publication, by each dimension, sex and organisation."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     String,
     and_,
     case,
-    extract,
+    exists,
     func,
     literal_column,
+    or_,
     select,
     type_coerce,
     union_all,
@@ -27,6 +30,7 @@ from app.statistics.rules.money import Recovered
 from app.statistics.rules.publishing import (
     AGE_BAND,
     AGE_BANDS,
+    DIMENSIONS,
     OF_CASES,
     OPEN,
     ORGANISATION,
@@ -35,8 +39,10 @@ from app.statistics.rules.publishing import (
     UNKNOWN,
 )
 from app.statistics.rules.suppression import Counts, Star
+from app.statistics.store.sql import age_in
 
-_YEAR: Final = 10_000
+# A combination of values, and how many there are of it.
+_Combination = tuple[Mapping[str, str], int]
 
 
 class CountingStore:
@@ -52,28 +58,32 @@ class CountingStore:
         return oldest
 
     def counted(
-        self, opened_from: datetime, opened_to: datetime, *, insiders: bool
+        self, opened_from: datetime, opened_to: datetime, zone: ZoneInfo, *, insiders: bool
     ) -> tuple[Star, dict[str, dict[str, Counts]]]:
         """The people of cases opened then as a star, and the cases by dimension and value, "" for all.
 
-        With `insiders`, beside each count of everybody stands for each organisation what is left without
-        its own people. A case that was merged into another counts there.
+        Ages are those of that day by the clock of the zone. With `insiders`, beside each count of everybody
+        stands for each organisation what is left without its own people. A case that was merged into
+        another counts there.
         """
-        people = _people(opened_from, opened_to)
-        found: dict[str, list[Any]] = {name: self._by(people, name) for name in ("", *ROWS)}
-        inside = sorted({row.organisation for row in found[""]}) if insiders else []
-        columns = _vectors(((row.sex, row.organisation, row.people) for row in found[""]), inside)
+        counts = _counts(opened_from, opened_to)
+        people = self._combined(_people(counts, zone), DIMENSIONS, "people")
+        numbers = self._combined(_cases(counts), OF_CASES, "cases")
+        inside = sorted({row[ORGANISATION] for row, _ in people}) if insiders else []
+        columns = _vectors(people, (SEX,), inside)
         tables: dict[str, dict[str, dict[str, Counts]]] = {}
         for name in ROWS:
-            parts = (((row.value, row.sex), row.organisation, row.people) for row in found[name])
             tables[name] = defaultdict(dict)
-            for (value, sex), count in _vectors(parts, inside).items():
+            for (value, sex), count in _vectors(people, (name, SEX), inside).items():
                 tables[name][value][sex] = count
-        numbers = {}
-        for name in ("", *OF_CASES):
-            rows = self._cases(people, name)
-            numbers[name] = _vectors(((row.value, row.organisation, row.cases) for row in rows), inside)
-        return Star(columns, tables), numbers
+        star = Star({sex: count for (sex,), count in columns.items()}, tables)
+        by_value = {
+            name: {value: count for (value,), count in _vectors(numbers, (name,), inside).items()}
+            for name in OF_CASES
+        }
+        if everything := _vectors(numbers, (), inside):
+            by_value[""] = {"": everything[()]}
+        return star, by_value
 
     def recovered(self, since: date, until: date) -> list[Recovered]:
         """What came back in these days, by person or case, currency and day."""
@@ -97,54 +107,57 @@ class CountingStore:
         found = self._connection.execute(asked)
         return [Recovered(str(row.who), row.code, row.currency, int(row.minor), row.day) for row in found]
 
-    def _by(self, people: Any, name: str) -> list[Any]:  # noqa: ANN401 - a subquery
-        value = people.c[name] if name else _NOTHING
-        keys = [people.c[SEX], people.c[ORGANISATION], *([people.c[name]] if name else [])]
-        asked = select(
-            value.label("value"),
-            people.c[SEX].label("sex"),
-            people.c[ORGANISATION].label("organisation"),
-            func.sum(people.c.people).label("people"),
-        )
-        return list(self._connection.execute(asked.group_by(*keys)))
-
-    def _cases(self, people: Any, name: str) -> list[Any]:  # noqa: ANN401 - as above
-        value = people.c[name] if name else _NOTHING
-        keys = [people.c[ORGANISATION], *([people.c[name]] if name else [])]
-        asked = select(
-            value.label("value"),
-            people.c[ORGANISATION].label("organisation"),
-            func.count(people.c.case_id.distinct()).label("cases"),
-        )
-        return list(self._connection.execute(asked.group_by(*keys)))
+    def _combined(self, rows: Any, names: Sequence[str], number: str) -> list[_Combination]:  # noqa: ANN401 - a subquery
+        """How many there are of each combination of values that occurs."""
+        keys = [rows.c[name] for name in names]
+        asked = select(*keys, func.sum(rows.c[number]).label("number")).group_by(*keys)
+        found = self._connection.execute(asked).mappings()
+        return [({name: row[name] for name in names}, int(row["number"])) for row in found]
 
 
-def _vectors(rows: Iterable[tuple[Any, str, int]], inside: list[str]) -> dict[Any, Counts]:
-    """For each key its number, and behind it the number without each organisation."""
-    parts: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for key, organisation, number in rows:
-        parts[key][organisation] += int(number)
+def _vectors(
+    rows: Iterable[_Combination], names: Sequence[str], inside: Sequence[str]
+) -> dict[tuple[str, ...], Counts]:
+    """For the values of these dimensions the number, and behind it the number without each organisation."""
+    parts: dict[tuple[str, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for values, number in rows:
+        parts[tuple(values[name] for name in names)][values[ORGANISATION]] += number
     found = {}
     for key, by_organisation in parts.items():
         everybody = sum(by_organisation.values())
-        if everybody:
-            found[key] = (everybody, *(everybody - by_organisation.get(one, 0) for one in inside))
+        found[key] = (everybody, *(everybody - by_organisation.get(one, 0) for one in inside))
     return found
 
 
-def _people(opened_from: datetime, opened_to: datetime) -> Any:  # noqa: ANN401 - a subquery
-    """The people of each case by everything that is counted; those not written down share a row."""
-    counts = and_(
+def _counts(opened_from: datetime, opened_to: datetime) -> ColumnElement[bool]:
+    return and_(
         cases.c.opened_at >= opened_from, cases.c.opened_at < opened_to, cases.c.status != Status.MERGED
     )
-    around = cases.outerjoin(circumstances, circumstances.c.case_id == cases.c.id).outerjoin(
+
+
+def _cases(counts: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a subquery
+    """The cases in which there is anybody, by everything of which a case has one value."""
+    somebody = or_(cases.c.member_count > 0, exists().where(members.c.case_id == cases.c.id))
+    of_case = [value.label(name) for name, value in _OF_CASE.items()]
+    asked = select(*of_case, literal_column("1").label("cases")).select_from(_around())
+    return asked.where(counts, somebody).subquery()
+
+
+def _around() -> FromClause:
+    """The cases with what is beside them."""
+    return cases.outerjoin(circumstances, circumstances.c.case_id == cases.c.id).outerjoin(
         organisations, organisations.c.id == cases.c.organisation_id
     )
+
+
+def _people(counts: ColumnElement[bool], zone: ZoneInfo) -> Any:  # noqa: ANN401 - a subquery
+    """The people of each case by everything that is counted; those not written down share a row."""
+    around = _around()
     of_case = [value.label(name) for name, value in _OF_CASE.items()]
     written = (
         select(
             cases.c.id.label("case_id"), *of_case, _known(persons.c.sex).label(SEX),
-            _age_band().label(AGE_BAND),
+            _age_band(zone).label(AGE_BAND),
             func.coalesce(members.c.outcome, cases.c.outcome, OPEN, type_=String).label("outcome"),
             literal_column("1").label("people"),
         )
@@ -172,21 +185,14 @@ def _known(value: ColumnElement[Any]) -> ColumnElement[str]:
     return func.coalesce(type_coerce(value, String), UNKNOWN, type_=String)
 
 
-def _age_band() -> ColumnElement[str]:
+def _age_band(zone: ZoneInfo) -> ColumnElement[str]:
     """The band of a member's age when the case was opened. Who was born later was written down wrongly."""
-    age = _day(cases.c.opened_at) - _day(persons.c.birth_date)
-    known = and_(persons.c.birth_date.is_not(None), age >= 0)
-    bands = [(and_(known, age < (last + 1) * _YEAR), name) for name, last in AGE_BANDS if last is not None]
+    age = age_in(persons.c.birth_year, cases.c.opened_at, zone)
+    known = and_(persons.c.birth_year.is_not(None), age >= 0)
+    bands = [(and_(known, age < (last + 1)), name) for name, last in AGE_BANDS if last is not None]
     return case(*bands, (known, AGE_BANDS[-1][0]), else_=UNKNOWN)
 
 
-def _day(moment: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The day as a number of eight digits, so that the difference of two is ten thousand for each year."""
-    year, month, day = (extract(part, moment) for part in ("year", "month", "day"))
-    return year * _YEAR + month * 100 + day
-
-
-_NOTHING: Final[ColumnElement[str]] = literal_column("''")
 _UNKNOWN: Final[ColumnElement[str]] = literal_column(f"'{UNKNOWN}'")
 _OF_CASE: Final[Mapping[str, ColumnElement[str]]] = {
     "destination": _known(cases.c.destination_country),
