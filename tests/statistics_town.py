@@ -1,8 +1,12 @@
 """A town of invented cases in every state, for statistics: kept by the stores, and read back by them."""
 
 import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -12,7 +16,8 @@ from app.calls.rules.calls import Call, Kind
 from app.cases.rules.guards import Wall
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
 from app.cases.store.cases import Wanted
-from app.cases.store.records import Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member
 from app.circumstances.rules import Circumstances, Party, PartyKind, Recovery
 from app.crypto.vault import Place
 from app.escalation.rules.ladder import ClockKind
@@ -25,7 +30,8 @@ from app.kernel.phone import Phone, SenderKind
 from app.kernel.urgency import Urgency
 from app.usecases import clocks
 from app.usecases.unit_of_work import UnitOfWork
-from tests.makers import LOTUS, STAR, TONLE, Installation
+from tests.cluster import Cluster
+from tests.makers import LOTUS, STAR, TONLE, Installation, an_installation, settings_for
 
 BEGINS = datetime(2025, 11, 20, 1, tzinfo=UTC)
 LENGTH = timedelta(days=200)
@@ -89,6 +95,23 @@ class Town:
                 else uow.cases.visible([one.id for one in self.cases], sight)
             )
         return [one for one in self.cases if one.id in shown and one.status is not Status.MERGED]
+
+
+@contextmanager
+def an_installation_on(template: str, folder: Path, cluster: Callable[[], Cluster]) -> Iterator[Installation]:
+    """An installation on a copy of the migrated database, for the tests of one file that only look at it."""
+    url = f"sqlite:///{folder / 'town.db'}"
+    if template.startswith("sqlite"):
+        shutil.copy(template.removeprefix("sqlite:///"), folder / "town.db")
+    else:
+        url = cluster().copy_database(template)
+    here = an_installation(settings_for(folder, url))
+    try:
+        yield here
+    finally:
+        here.office.database.close()
+        if not template.startswith("sqlite"):
+            cluster().drop(url)
 
 
 def a_town(here: Installation, *, seed: int, cases: int = 250) -> Town:

@@ -30,7 +30,8 @@ from app.statistics.rules.periods import Period, settled
 from app.statistics.rules.publishing import ROWS, SEX, Publication, Question
 from app.statistics.rules.scope import Scope
 from app.statistics.rules.telling import NotPublished, UnknownDimension
-from app.usecases.unit_of_work import Office
+from app.statistics.store.counting import CountingStore
+from app.usecases.unit_of_work import Office, UnitOfWork
 
 View = Literal["published", "internal"]
 Filters = Mapping[Dimension, tuple[str | None, ...]]
@@ -170,6 +171,11 @@ def years(office: Office, wish: Wish) -> tuple[YearLine, ...]:
             _must_be_published((), wish)
             return published.years_of(_gate(office, wish), reading.labels)
         return reading.years()
+
+
+def first_case_at(uow: UnitOfWork) -> datetime | None:
+    """When the oldest case was opened; None where there is none yet."""
+    return CountingStore(uow.connection).first_opened_at()
 
 
 def summary(  # noqa: PLR0913, PLR0917 - what a report is about: none follows from another

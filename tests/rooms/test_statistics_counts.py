@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import combinations, product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from app.statistics.rules.scope import Scope
 from app.statistics.store.dimensions import counted
 from app.usecases.seeing import sight_of
 from tests.makers import Installation
-from tests.statistics_town import BEGINS, LENGTH, Town, a_town, age_at
+from tests.statistics_town import BEGINS, LENGTH, Town, a_town, age_at, an_installation_on
 
 PHNOM_PENH = ZoneInfo("Asia/Phnom_Penh")
 BERLIN = ZoneInfo("Europe/Berlin")  # puts its clocks forth and back
@@ -29,9 +30,13 @@ D = Dimension
 Found = dict[tuple[Any, ...], tuple[int, int]]
 
 
-@pytest.fixture(params=[1, 2])
-def town(here: Installation, request: pytest.FixtureRequest) -> Town:
-    return a_town(here, seed=request.param)
+@pytest.fixture(scope="module")
+def town(
+    template: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Town]:
+    folder, cluster = tmp_path_factory.mktemp("town"), partial(request.getfixturevalue, "cluster")
+    with an_installation_on(template, folder, cluster) as here:
+        yield a_town(here, seed=1, cases=200)
 
 
 def everything(zone: ZoneInfo = PHNOM_PENH, **narrowed: Any) -> Scope:
@@ -126,11 +131,8 @@ def test_cases_and_people_by_one_dimension_are_what_counting_by_hand_gives(town:
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_cases_and_people_by_two_dimensions_are_what_counting_by_hand_gives(
-    here: Installation, seed: int
-) -> None:
-    town = a_town(here, seed=seed, cases=120)
-    for pair in random.Random(seed).sample(list(combinations(Dimension, 2)), 25):
+def test_cases_and_people_by_two_dimensions_are_what_counting_by_hand_gives(town: Town, seed: int) -> None:
+    for pair in random.Random(seed).sample(list(combinations(Dimension, 2)), 12):
         assert by_sql(town, pair, everything()) == by_hand(town, pair, everything()), pair
 
 
@@ -167,17 +169,15 @@ def test_nobody_counts_what_walls_and_childrens_protection_keep_from_them(town: 
     ids=str,
 )
 def test_filters_leave_out_cases_and_people_alike(
-    here: Installation, filters: dict[Dimension, tuple[str | None, ...]]
+    town: Town, filters: dict[Dimension, tuple[str | None, ...]]
 ) -> None:
-    town = a_town(here, seed=3, cases=100)
     scope = everything(filters=filters)
     for dimensions in ((), (D.DESTINATION,), (D.SEX,), (D.SEX, D.CATEGORY), (D.SECTOR, D.PROVINCE)):
         found = {key: count for key, count in by_sql(town, dimensions, scope).items() if count[0]}
         assert found == by_hand(town, dimensions, scope)
 
 
-def test_a_filter_by_company_takes_its_id(here: Installation) -> None:
-    town = a_town(here, seed=4, cases=60)
+def test_a_filter_by_company_takes_its_id(town: Town) -> None:
     recruiter = next(one for one in town.parties if one.kind is PartyKind.RECRUITER)
     scope = everything(filters={D.RECRUITER: (str(recruiter.id),)})
     linked = [c for c in town.seen(None) if recruiter in town.linked[c.id]]

@@ -1,9 +1,11 @@
 """Each indicator of the internal view against a computation by hand over rows that were opened."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,7 @@ from app.statistics.rules.periods import Period
 from app.statistics.service import Wish
 from app.usecases.seeing import sight_of
 from tests.makers import Installation
-from tests.statistics_town import Town, a_town
+from tests.statistics_town import Town, a_town, an_installation_on
 
 PERIOD = Period(date(2025, 12, 1), date(2026, 5, 1))
 RATES = Surroundings(rates={
@@ -32,14 +34,24 @@ RATES = Surroundings(rates={
 SECOND = timedelta(seconds=1)
 
 
+@pytest.fixture(scope="module")
+def town(
+    template: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Town]:
+    """A town whose clocks have fired."""
+    folder, cluster = tmp_path_factory.mktemp("town"), partial(request.getfixturevalue, "cluster")
+    with an_installation_on(template, folder, cluster) as here:
+        made = a_town(here, seed=11, cases=220)
+        here.fire()
+        made.read()
+        yield made
+
+
 @pytest.fixture(params=["all", "supervisor"])
-def seen(here: Installation, request: pytest.FixtureRequest) -> tuple[Town, Wish]:
-    """A town whose clocks have fired, and a wish for all of it or for what one supervisor may see."""
-    town = a_town(here, seed=11 if request.param == "all" else 12, cases=220)
-    here.fire()
-    town.read()
+def seen(town: Town, request: pytest.FixtureRequest) -> tuple[Town, Wish]:
+    """The town, and a wish for all of it or for what one supervisor may see."""
     sight = None if request.param == "all" else sight_of(town.supervisor)
-    return town, Wish(PERIOD, "internal", sight, "en", here.clock.now())
+    return town, Wish(PERIOD, "internal", sight, "en", town.here.clock.now())
 
 
 def bounds(town: Town) -> tuple[datetime, datetime]:
@@ -198,15 +210,18 @@ def test_outcomes_are_each_persons_own_else_the_cases_by_the_day_of_closing(seen
 
 
 def test_money_is_summed_up_by_currency_and_in_dollars_at_the_rate_of_its_day(
-    seen: tuple[Town, Wish],
+    seen: tuple[Town, Wish], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town, wish = seen
     office = town.here.office
-    office.rulebook = replace(office.rulebook, surroundings=RATES)
+    monkeypatch.setattr(office, "rulebook", replace(office.rulebook, surroundings=RATES))
     rules, zone = town.here.office.rulebook, town.here.office.rulebook.ladders.calendar.timezone
     claims, back = [], []
     for case in town.seen(wish.sight):
-        employers = [one.id for one in town.linked[case.id] if one.kind is PartyKind.EMPLOYER] or [None]
+        employers: list[UUID | None] = [
+            one.id for one in town.linked[case.id] if one.kind is PartyKind.EMPLOYER
+        ]
+        employers = employers or [None]
         claims += [
             (member.wages_claimed, case.opened_at.astimezone(zone).date(), case.id, employers)
             for member in town.members[case.id]
@@ -268,11 +283,11 @@ def test_companies_with_several_cases_are_told_with_the_number_of_organisations(
     found = {one.party_id: one for one in service.parties(town.here.office, wish, at_least=4)}
     assert found.keys() == {party for party, cases in of.items() if len(cases) >= 4}
     assert found
-    for party, one in found.items():
-        assert one.cases == len(of[party])
-        assert one.people == sum(case.member_count for case in of[party])
-        assert one.organisations == len({case.organisation_id for case in of[party]} - {None})
-        assert one.names == next(known.names for known in town.parties if known.id == party)
+    for party_id, one in found.items():
+        assert one.cases == len(of[party_id])
+        assert one.people == sum(case.member_count for case in of[party_id])
+        assert one.organisations == len({case.organisation_id for case in of[party_id]} - {None})
+        assert one.names == next(known.names for known in town.parties if known.id == party_id)
 
 
 def test_quality_tells_what_nobody_wrote_down_and_what_is_overdue(seen: tuple[Town, Wish]) -> None:

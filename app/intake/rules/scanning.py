@@ -28,6 +28,7 @@ from app.kernel.language import Language, Script
 _KHMER: Final = re.compile("[\u1780-\u17d3]")
 _ACCENTED: Final = re.compile("[\u00a1-\u00ff]")
 _QUESTION_MARK: Final = re.compile(r"\?")
+_NO_GAP: Final = re.compile(r"[^\W_]|[.!?\n]")
 _THAI: Final = re.compile("[\u0e01-\u0e4e]")
 _STARTS: Final = re.compile("(?<!\u17d2)[\u1780-\u17b3\u0e01-\u0e4e]")
 # A term ends where no dependent sign follows and begins where no coeng stands before.
@@ -242,7 +243,7 @@ def _runs(seen: View) -> Iterator[list[Token]]:
 
 
 def _is_gap(between: str) -> bool:
-    return not any(char.isalnum() or char in ".!?\n" for char in between)
+    return between == " " or not _NO_GAP.search(between)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from app.cases.rules.stages import Status
-from app.cases.store.cases import seen_by
+from app.cases.store.sight import seen_by
 from app.cases.tables import case_categories, cases, members, persons
 from app.circumstances.rules import PartyKind
 from app.circumstances.tables import case_parties, circumstances, parties

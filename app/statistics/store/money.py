@@ -88,8 +88,8 @@ class MoneyStore:
         rows = select(*of, money.c.minor).select_from(source).subquery()
         named = [column for column in rows.c if column.name != "minor"]
         asked = select(
-            *named, func.sum(rows.c.minor // _HALF).label("high"), func.sum(rows.c.minor % _HALF).label("low"),
-            func.count().label("number"),
+            *named, func.sum(rows.c.minor // _HALF).label("high"),
+            func.sum(rows.c.minor % _HALF).label("low"), func.count().label("number"),
         ).group_by(*named)  # fmt: skip
         return [
             Added(
