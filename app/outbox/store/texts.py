@@ -25,7 +25,7 @@ from app.outbox.rules import (
     strictest,
 )
 from app.outbox.store.safety import SafetyStore
-from app.outbox.store.waiting import due, over
+from app.outbox.store.waiting import is_due, is_over
 from app.outbox.tables import outbox, phone_rules
 from app.store.feed import Kind, Touched
 from app.store.rows import insert_or_change
@@ -146,13 +146,13 @@ class OutboxStore:
     def anything_due(self, carrier: str, now: datetime) -> bool:
         """Whether there is a text to hand to this carrier."""
         return (
-            self._connection.execute(select(outbox.c.id).where(*due(carrier, now)).limit(1)).first()
+            self._connection.execute(select(outbox.c.id).where(*is_due(carrier, now)).limit(1)).first()
             is not None
         )
 
     def anything_over(self, now: datetime) -> bool:
         """Whether the time of some text that waits is over."""
-        return self._connection.execute(select(outbox.c.id).where(*over(now)).limit(1)).first() is not None
+        return self._connection.execute(select(outbox.c.id).where(*is_over(now)).limit(1)).first() is not None
 
     def claim_due(self, carrier: str, now: datetime, limit: int) -> list[Text]:
         """Lease up to `limit` texts of a carrier that are due and still true, oldest first.
@@ -161,7 +161,7 @@ class OutboxStore:
         """
         due = (
             select(outbox.c.id)
-            .where(*due(carrier, now))
+            .where(*is_due(carrier, now))
             .order_by(outbox.c.due_at, outbox.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -210,7 +210,7 @@ class OutboxStore:
 
     def claim_expired(self, now: datetime, limit: int) -> list[Kept]:
         """Texts whose time is over before anything came of them, now marked expired."""
-        over = select(outbox.c.id).where(*over(now)).order_by(outbox.c.expires_at).limit(limit)
+        over = select(outbox.c.id).where(*is_over(now)).order_by(outbox.c.expires_at).limit(limit)
         found = select(outbox).where(outbox.c.id.in_(over.with_for_update(skip_locked=True)))
         kept = [_kept(row) for row in self._connection.execute(found)]
         for text in kept:

@@ -8,7 +8,7 @@ from app.outbox.rules import WAITING
 from app.outbox.tables import outbox
 
 
-def due(carrier: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def is_due(carrier: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """What can be handed to a carrier now: not leased, and still true."""
     return (
         outbox.c.carrier == carrier,
@@ -19,7 +19,7 @@ def due(carrier: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def over(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def is_over(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """What waits although its words are no longer true. What is just being sent is not waiting."""
     return (
         outbox.c.state.in_(WAITING),
