@@ -176,7 +176,7 @@ def years(office: Office, wish: Wish) -> tuple[YearLine, ...]:
 
 def first_case_at(uow: UnitOfWork) -> datetime | None:
     """When the oldest case was opened; None where there is none yet."""
-    return CountingStore(uow.connection).first_opened_at()
+    return CountingStore(uow.connection, uow.vault).first_opened_at()
 
 
 def summary(  # noqa: PLR0913, PLR0917 - what a report is about: none follows from another
