@@ -106,8 +106,10 @@ class Maker:
             for kind, names in (
                 (PartyKind.EMPLOYER, ("Golden Fish Co", "ត្រីមាស")), (PartyKind.RECRUITER, ("Sok Agency",)),
             ):  # fmt: skip
-                party = Party(uuid4(), kind, names, "TH", "0012")
+                party = Party(uuid4(), kind, names[:1], "TH", "0012")
                 around.add_party(party, self.worker.id, START)
+                for name in names[1:]:
+                    around.add_name(party, name, START + timedelta(minutes=1))
                 around.link(case_id, party.id, self.worker.id, START)
             for minor, day in ((1_000, date(2026, 6, 1)), (2_000, date(2026, 6, 2))):
                 back = Money(minor, "THB")

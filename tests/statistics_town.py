@@ -228,8 +228,10 @@ def _around(uow: UnitOfWork, town: Town, case: Case, rng: random.Random) -> None
 
 
 def age_at(birth: date | None, day: date) -> int | None:
-    """Years by the calendar, for the day is sealed; None where nobody knows, or where it cannot be."""
-    return None if birth is None or birth.year > day.year else day.year - birth.year
+    """The years that are reached in the year of that day; None where nobody knows, or where it cannot be."""
+    if birth is None or birth.year > day.year:
+        return None
+    return day.year - birth.year
 
 
 def _a_contact(uow: UnitOfWork, town: Town, rng: random.Random, of: tuple[list[Case], list[UUID]]) -> None:

@@ -313,7 +313,7 @@ ANSWERED: Final[dict[str, Any]] = {
         "documents": [{"id": _ASKED, "case_id": _CASE, "text": "…", "rev": 1, "_deleted": False}],
         "checkpoint": {"c": "UhGqZ9pLAAAAAAAAACqk3cXAbpBt"},
     },
-    "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED]},
+    "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED], "behind": []},
     "RegisteredOut": {
         **_DEVICE, "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh": "…",
         "lock_after_days": 14,

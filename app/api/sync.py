@@ -94,7 +94,10 @@ def push(
     accept_language: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Any:  # noqa: ANN401 - written by hand, as a page is
     """What the device did, row by row. Each row has a result of its own; none stops another."""
-    taken = service.push(asked.office, _named(carried, body.device), body.ops, now=asked.now)
+    named = _named(carried, body.device)
+    sent_at = service.moment(body.sent_at)
+    told = replace(named, ahead=sent_at - asked.now) if sent_at else named
+    taken = service.push(asked.office, told, body.ops, now=asked.now)
     language = choose_locale(accept_language)
     results = [_explained(asked, one.result, language) for one in taken]
     return answered({"results": results, "at": asked.now})
@@ -113,12 +116,13 @@ def see_digest(asked: Asked, carried: Carried) -> DigestOut:
 def reconcile(asked: Asked, carried: Carried, body: ReconcileIn) -> ReconcileOut:
     """Where the device and the server differ, after a digest did or a backup was restored.
 
-    What is missing or stale comes with the next pull; what is unknown here is to be pushed again.
+    What is missing or stale comes with the next pull; what is unknown here, or known only as it was before,
+    is to be pushed again.
     """
     found = service.reconcile(asked.office, carried, body.kind.value, body.ids, now=asked.now)
     return ReconcileOut(
         missing=list(found.missing), stale=list(found.stale), gone=list(found.gone),
-        unknown=list(found.unknown),
+        unknown=list(found.unknown), behind=list(found.behind),
     )  # fmt: skip
 
 

@@ -245,12 +245,15 @@ class ReconcileIn(Taken):
 
 
 class ReconcileOut(BaseModel):
-    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again."""
+    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again. So
+    are those of `stale` that the server knows only as they were before (`behind`), before they come.
+    """
 
     missing: list[UUID]
     stale: list[UUID]
     gone: list[UUID]
     unknown: list[UUID]
+    behind: list[UUID]
 
 
 class Checkpoint(BaseModel):

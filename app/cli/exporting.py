@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, Literal
@@ -36,7 +36,7 @@ class _Wish:
     wanted: Wanted
     output: Path
     reason: str | None
-    password: str | None
+    password: str | None = None
 
 
 def export(
@@ -87,17 +87,23 @@ def export(
             return
         if status or category:
             stop("with --profile, say --filter status=… or --filter categories=…", status=MISUSED)
-        if as_json and str(output) == _STDOUT:
-            stop("--json tells of a file: give it with --out", status=MISUSED)
-        wanted = Wanted(
-            profile, form, locale, date_field, since=first, until=end,
-            updated_since=_day(updated_since, "--updated-since", zone), filters=_filters(filters or ()),
-        )  # fmt: skip
-        password = _password(password_file) if profile is Profile.IDENTIFIED else None
-        try:
-            told = _made(application, _Wish(wanted, output, reason, password))
-        except Refusal as refusal:
-            stop(_words(application.office.rulebook.catalogues, refusal))
+        changed = _day(updated_since, "--updated-since", zone)
+        wanted = Wanted(profile, form, locale, date_field, first, end, changed, _filters(filters or ()))
+        _with_profile(application, _Wish(wanted, output, reason), password_file, as_json=as_json)
+
+
+def _with_profile(
+    application: Application, wish: _Wish, password_file: Path | None, *, as_json: bool
+) -> None:
+    """What a job would make, in a file; for programs, what was written."""
+    if as_json and str(wish.output) == _STDOUT:
+        stop("--json tells of a file: give it with --out", status=MISUSED)
+    if wish.wanted.profile is Profile.IDENTIFIED:
+        wish = replace(wish, password=_password(password_file))
+    try:
+        told = _made(application, wish)
+    except Refusal as refusal:
+        stop(_words(application.office.rulebook.catalogues, refusal))
     if as_json:
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
 

@@ -1,6 +1,5 @@
 """The HTTP server under every door: what it says of itself, and how much of a request it reads unseen."""
 
-import sys
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
@@ -9,7 +8,6 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _UPLOADS_END_WITHIN_SECONDS: Final = 10
-_TURN_SECONDS: Final = 0.0005
 # Address and headers together. Real ones have 2 kB; an upload's `Upload-Metadata` may have 4 more.
 HEAD_LIMIT_BYTES: Final = 32 * 1024
 _REFUSAL: Final = (
@@ -63,9 +61,6 @@ def server_for(app: ASGIApp, *, lifespan: Literal["on", "off"] = "on", **more: A
     """The server of this application. It names neither itself nor a version, and believes no header about
     where a request comes from: that is settled by `SPEAN_TRUSTED_PROXIES`, further in.
     """
-    # A short request asks for the interpreter a dozen times, after each look at the database: while another
-    # thread makes a large page it would wait 5 ms each time. Source: docs/performance.md#short-turns
-    sys.setswitchinterval(_TURN_SECONDS)
     return uvicorn.Server(uvicorn.Config(
         app, http=Bounded, ws="none", lifespan=lifespan, log_config=None, access_log=False,
         server_header=False, proxy_headers=False,

@@ -100,9 +100,8 @@ class TimerStore:
 
     def next_of(self, case_ids: Iterable[UUID]) -> dict[UUID, Timer]:
         """The clock of each case that runs out first."""
-        first: dict[UUID, Row[Any]] = {}
-        for row in self._connection.execute(_NEXT, {"cases": list(case_ids)}):
-            first[row.case_id] = row
+        found = self._connection.execute(_NEXT, {"cases": list(case_ids)}).all()
+        first = {row.case_id: row for row in found}  # of each case the last, which is the first to run out
         return {case_id: _timer(row) for case_id, row in first.items()}
 
     def lateness(self, now: datetime) -> tuple[int, datetime | None]:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from app.exports.codebook import values_of
 from app.exports.rules.asking import Profile, Wanted, must_make_sense
 from app.exports.rules.columns import COLUMNS, Column, must_know_filters
-from app.exports.rules.narrowing import months_of, must_not_tell
+from app.exports.rules.narrowing import months_of, must_not_tell, question_of
 from app.kernel.refusal import Refusal
+from app.statistics.rules import publishing
 from app.usecases.unit_of_work import UnitOfWork
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2,3}")
@@ -26,16 +28,20 @@ class FilterValueUnknown(Refusal):
     status = 422
 
 
-def must_be_answerable(uow: UnitOfWork, wanted: Wanted, now: datetime) -> None:
-    """Raises: FormatUnfit, WindowEmpty, FilterUnknown, FilterValueUnknown, and of what is
-    anonymised WouldTell and WindowTooSmall.
+def must_be_answerable(uow: UnitOfWork, wanted: Wanted, own: UUID | None, now: datetime) -> None:
+    """`own` is the organisation of who asks. Raises: FormatUnfit, WindowEmpty, FilterUnknown,
+    FilterValueUnknown, and of what names nobody WouldTell, WindowTooSmall and WouldReveal.
     """
     must_make_sense(wanted)
     must_know_filters(wanted.profile, wanted.filters)
+    zone = uow.rulebook.ladders.calendar.timezone
     if wanted.profile is Profile.ANONYMISED:
         must_not_tell(wanted)
-        months_of(wanted, uow.rulebook.ladders.calendar.timezone, now)
-    if wanted.profile is Profile.REPORT:
+        months_of(wanted, zone, now)
+    elif wanted.profile is Profile.AGGREGATE:
+        must_not_tell(wanted)
+        publishing.must_be_answerable(question_of(wanted, own, zone, now))
+    elif wanted.profile is Profile.REPORT:
         must_not_tell(wanted)
     for name, values in wanted.filters.items():
         if not all(_is_known(uow, name, value) for value in values):

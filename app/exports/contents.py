@@ -1,7 +1,7 @@
 """What an export of each profile holds: its tables, from one snapshot, and what is told of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +29,7 @@ from app.statistics.report import render
 from app.statistics.rules.aggregate import aggregate_rows, period_of
 from app.statistics.rules.periods import Period
 from app.statistics.rules.publishing import later
-from app.usecases.unit_of_work import Office, UnitOfWork
+from app.usecases.unit_of_work import Office
 
 _MONTHS_OF_A_YEAR: Final = 12
 # A million records hardly ever share one; the letter keeps a spreadsheet from seeing a number.
@@ -58,8 +58,9 @@ def identified(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     sheets = [(sheet, COLUMNS[sheet]) for sheet in (Sheet.CASES, Sheet.MEMBERS, Sheet.CLAIMS, Sheet.PARTIES)]
     with office.snapshot() as uow:
         moment = _moment(uow.connection)
-        tables = _identified_tables(uow, wanted, sight, now)
-        yield Contents("cases", sheets, tables, {"k": None}, moment)
+        with closing(RowStore(uow.connection, uow.vault, PhoneBook(uow.outbox, now))) as rows:
+            tables = _identified_tables(uow.rulebook.catalogues, rows, wanted, sight)
+            yield Contents("cases", sheets, tables, {"k": None}, moment)
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def anonymised(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     months = months_of(wanted, zone, now)
     with office.snapshot() as uow:
         moment = _moment(uow.connection)
-        counts = count_people(uow.connection, sight, zone, office.rulebook.floors)
+        counts = count_people(uow, sight, zone, office.rulebook.floors)
     reduced = reduce(counts, office.rulebook.small_cell_k)
     columns = COLUMNS[Sheet.PEOPLE]
     taken = [one for one in sorted(reduced.counts) if is_wanted(one, wanted.filters, months)]
@@ -135,9 +136,8 @@ def headings(catalogues: Catalogues, columns: Iterable[Column], locale: Locale) 
 
 
 def _identified_tables(
-    uow: UnitOfWork, wanted: Wanted, sight: Sight | None, now: datetime
+    catalogues: Catalogues, rows: RowStore, wanted: Wanted, sight: Sight | None
 ) -> Iterator[Table]:
-    rows = RowStore(uow.connection, uow.vault, PhoneBook(uow.outbox, now))
     read: list[tuple[Sheet, Iterator[Values]]] = [
         (Sheet.CASES, rows.cases(COLUMNS[Sheet.CASES], wanted, sight)),
         (Sheet.MEMBERS, rows.members(wanted, sight)),
@@ -146,7 +146,7 @@ def _identified_tables(
     ]
     for sheet, found in read:
         columns = COLUMNS[sheet]
-        called = headings(uow.rulebook.catalogues, columns, wanted.locale)
+        called = headings(catalogues, columns, wanted.locale)
         yield Table(sheet, columns, called, found)
 
 

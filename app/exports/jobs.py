@@ -95,7 +95,7 @@ def ask(uow: UnitOfWork, asked: Asked, now: datetime) -> Job:
     """
     worker, wanted = asked.worker, asked.wanted
     worker.must_be_allowed(action_for(wanted.profile))
-    must_be_answerable(uow, wanted, now)
+    must_be_answerable(uow, wanted, worker.organisation_id, now)
     must_be_protected(wanted, reason=asked.reason, password=asked.password, username=worker.username)
     store, job_id = _store(uow), asked.id or new_id(now)
     new = NewJob(
@@ -120,7 +120,7 @@ def ask_for_organisation(
     For what the program makes by itself. None where it was asked for under this id before, whatever came
     of it. Raises: as `ask` of the wish, also where it would hold names.
     """
-    must_be_answerable(uow, wanted, now)
+    must_be_answerable(uow, wanted, organisation_id, now)
     must_be_protected(wanted, reason=None, password=None, username="")
     store = _store(uow)
     fingerprint = uow.vault.index("export", f"{organisation_id}\x00{_written(wanted)}")
@@ -147,7 +147,7 @@ def begin_for_operator(
 
     Raises: what `ask` raises of the wish.
     """
-    must_be_answerable(uow, wanted, now)
+    must_be_answerable(uow, wanted, None, now)
     must_be_protected(wanted, reason=reason, password=password, username="")
     job_id = new_id(now)
     fingerprint = uow.vault.index("export", f"{OPERATOR}\x00{_written(wanted)}")

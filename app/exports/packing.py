@@ -88,7 +88,9 @@ def packed(made: Made, *, password: str | None, at: datetime, lives: Callable[[]
 
 def codebook_of(made: Made) -> str:
     """The codebook's text."""
-    return next(file for file in made.files if file.name == CODEBOOK).read_text("utf-8")
+    found = next(file for file in made.files if file.name == CODEBOOK)
+    # As it is, with its mark and its line ends: reading it as text would change them.
+    return found.read_bytes().decode("utf-8")
 
 
 def sealed(files: FileStore, ref: FileRef, source: Path, lives: Callable[[], None]) -> tuple[int, str]:

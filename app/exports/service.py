@@ -1,6 +1,7 @@
 """The supervisors' CSV of cases: remembered in the audit chain first, then streamed from one snapshot."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -64,8 +65,8 @@ def stream(database: Database, vault: Vault, catalogues: Catalogues, plan: Plan)
     called = headings(catalogues, NARROW, plan.wanted.locale)
     with database.snapshot() as connection:
         phones = PhoneBook(OutboxStore(connection, vault, Touched()), plan.begun_at)
-        rows = RowStore(connection, vault, phones).cases(NARROW, plan.wanted.wanted(), plan.sight)
-        yield from pieces(NARROW, [called], rows)
+        with closing(RowStore(connection, vault, phones)) as rows:
+            yield from pieces(NARROW, [called], rows.cases(NARROW, plan.wanted.wanted(), plan.sight))
 
 
 def _noted(uow: UnitOfWork, plan: Plan) -> Plan:

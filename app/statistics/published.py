@@ -18,6 +18,7 @@ from app.statistics.store.money import MoneyStore, Spread
 from app.statistics.store.times import Kept, TimeStore
 
 _OUTCOME: Final = Dimension.OUTCOME.value
+_CENTS: Final = 100
 _REPATRIATED: Final = "repatriated"
 
 
@@ -125,38 +126,35 @@ def times(reading: Reading, k: int) -> tuple[Wait, ...]:
     return tuple(found)
 
 
-def money(reading: Reading, k: int) -> MoneyFigures:
-    """Sums to two digits, of currencies of which each month has nobody or k people and none dominates."""
-    store, exact = MoneyStore(reading.uow.connection), reading.money(by_employer=False)
-    claims, back = store.claims_spread(reading.scope), store.recoveries_spread(reading.scope)
-    sums = tuple(
-        _told(one, claimed=_fits(claims, one.currency, k), recovered=_fits(back, one.currency, k))
-        for one in exact.currencies
-    )
+def money(reading: Reading, released: Publication, k: int) -> MoneyFigures:
+    """What came back as the gate tells it, in whole dollars, and what is claimed, to two digits.
+
+    A currency is told of where each month has claims of nobody or of k people, none of whom dominates.
+    """
+    claims = MoneyStore(reading.uow.connection).claims_spread(reading.scope)
+    exact = reading.money(by_employer=False)
+    sums = tuple(_told(one, may=_fits(claims, one.currency, k)) for one in exact.currencies if one.claimed)
     # Together with the currencies that are told, their sum would tell what is kept back.
-    both = list(zip(sums, exact.currencies, strict=True))
-    claimed = all(one.claimed is not None or not of.claimed for one, of in both)
-    recovered = all(one.recovered is not None or not of.recovered for one, of in both)
-    return MoneyFigures(
-        sums,
-        told_sum(exact.claimed_usd_cents or 0) if claimed else None,
-        told_sum(exact.recovered_usd_cents or 0) if recovered else None,
-        None,
-        any(one.suppressed for one in sums),
-    )
+    suppressed = any(one.suppressed for one in sums)
+    claimed = None if suppressed else told_sum(exact.claimed_usd_cents or 0)
+    recovered = recovered_of(released)
+    return MoneyFigures(sums, claimed, recovered, None, suppressed or recovered is None)
 
 
-def _told(one: Sum, *, claimed: bool, recovered: bool) -> Sum:
-    def told(amount: int | None, *, may: bool) -> int | None:
+def recovered_of(released: Publication) -> int | None:
+    """What came back in the period in US cents, where every window tells it."""
+    told = [cell.usd for cell in released.cells if not cell.keys]
+    known = [usd for usd in told if usd is not None]
+    return sum(known) * _CENTS if len(known) == len(told) else None
+
+
+def _told(one: Sum, *, may: bool) -> Sum:
+    def told(amount: int | None) -> int | None:
         return told_sum(amount) if may and amount is not None else None
 
     return Sum(
-        one.currency, one.digits,
-        told(one.claimed, may=claimed), None, told(one.claimed_usd_cents, may=claimed),
-        told(one.claimed_without_rate, may=claimed),
-        told(one.recovered, may=recovered), None, told(one.recovered_usd_cents, may=recovered),
-        told(one.recovered_without_rate, may=recovered),
-        bool((one.claimed and not claimed) or (one.recovered and not recovered)),
+        one.currency, one.digits, told(one.claimed), None, told(one.claimed_usd_cents),
+        told(one.claimed_without_rate), None, None, None, None, suppressed=not may,
     )  # fmt: skip
 
 

@@ -99,9 +99,9 @@ def cases(office: Office, wish: Wish, dimensions: Sequence[Dimension]) -> Table:
         raise UnknownDimension
     if wish.is_published:
         _must_be_published(dimensions, wish)
+        released = _gate(office, wish)
         with _reading(office, wish) as reading:
-            names = [one.value for one in dimensions]
-            return published.table_of(_gate(office, wish), names, reading.labels)
+            return published.table_of(released, [one.value for one in dimensions], reading.labels)
     with _reading(office, wish) as reading:
         return reading.table(*dimensions)
 
@@ -146,9 +146,10 @@ def money(office: Office, wish: Wish, *, by_employer: bool = False) -> MoneyFigu
     """Wages claimed and money recovered in the period. Raises: NotPublished, for employers."""
     if wish.is_published and by_employer:
         raise NotPublished
+    released = _gate(office, wish) if wish.is_published else None
     with _reading(office, wish) as reading:
-        if wish.is_published:
-            return published.money(reading, office.rulebook.small_cell_k)
+        if released:
+            return published.money(reading, released, office.rulebook.small_cell_k)
         return reading.money(by_employer=by_employer)
 
 
@@ -166,16 +167,16 @@ def quality(office: Office, wish: Wish) -> Quality:
 
 def years(office: Office, wish: Wish) -> tuple[YearLine, ...]:
     """Cases, people and those brought home by year and organisation. Raises: NotPublished, with filters."""
+    if wish.is_published:
+        _must_be_published((), wish)
+    released = _gate(office, wish) if wish.is_published else None
     with _reading(office, wish) as reading:
-        if wish.is_published:
-            _must_be_published((), wish)
-            return published.years_of(_gate(office, wish), reading.labels)
-        return reading.years()
+        return published.years_of(released, reading.labels) if released else reading.years()
 
 
 def first_case_at(uow: UnitOfWork) -> datetime | None:
     """When the oldest case was opened; None where there is none yet."""
-    return CountingStore(uow.connection).first_opened_at()
+    return CountingStore(uow.connection, uow.vault).first_opened_at()
 
 
 def summary(  # noqa: PLR0913, PLR0917 - what a report is about: none follows from another
@@ -219,7 +220,7 @@ def _published_summary(office: Office, wish: Wish) -> Summary:
             times=published.times(reading, k),
             escalations=None,
             outcomes=tables[Dimension.OUTCOME.value],
-            money=published.money(reading, k),
+            money=published.money(reading, released, k),
             years=published.years_of(released, labels),
             parties=None,
             caseload=None,

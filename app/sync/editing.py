@@ -22,7 +22,8 @@ from app.kernel.urgency import Urgency
 from app.privacy.rules import AlreadyErased
 from app.store.feed import Kind
 from app.sync.applying import SIMPLE, Doing, ParentUnknown, named, own_id, person_of, valid
-from app.sync.rules import FieldsRefused, Lost, ReadOnly, merge, merge_sets, raised, same
+from app.sync.rules import FieldsRefused, Lost, Merged, ReadOnly, merge, merge_sets, raised, same
+from app.sync.unheard import own_words
 from app.usecases import affected, case_work, conflicts, keeping
 from app.usecases.case_work import Command
 from app.usecases.conflicts import Clash
@@ -116,11 +117,18 @@ def write_member(doing: Doing) -> list[Conflict]:
     doing.lost += [Lost(flag, True, False) for flag in flags if flags[flag] != fields[flag]]
     plain = {name: value for name, value in fields.items() if name not in FLAGS}
     was = _AS_ADDED if doing.created else op.was
-    merged = merge(known, plain, was, fresh=op.create or doing.created)
+    merged = _own_first(doing, merge(known, plain, was, fresh=op.create or doing.created))
     doing.lost += merged.clashes
     affected.edit_member(uow, worker, op.id, {**merged.apply, **flags}, online=False, now=doing.now)
     _keep_extras(doing, Kind.MEMBER, MEMBER_FIELDS)
     return _both_kept(doing, Kind.MEMBER)
+
+
+def _own_first(doing: Doing, merged: Merged) -> Merged:
+    """What a device wrote over its own words clashes with nobody's."""
+    own = own_words(doing, merged.clashes)
+    written = {one.field: one.yours for one in merged.clashes if one.field in own}
+    return Merged({**merged.apply, **written}, tuple(one for one in merged.clashes if one.field not in own))
 
 
 def _open(doing: Doing) -> None:
@@ -178,7 +186,7 @@ def _weighed(doing: Doing, case: Case) -> _Weighed:
     current: dict[str, Any] = {"destination_country": case.destination_country, "language": case.language,
                "summary": case.summary}  # fmt: skip
     plain: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
-    merged = merge(current, plain, op.was, fresh=op.create)
+    merged = _own_first(doing, merge(current, plain, op.was, fresh=op.create))
     apply, lost = dict(merged.apply), list(merged.clashes)
     if "categories" in fields:
         seen = op.was.get("categories")

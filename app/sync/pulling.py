@@ -24,11 +24,15 @@ _FIT_EVERY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A worker with the device in their hands; `schema` is the version of documents that it speaks."""
+    """A worker with the device in their hands; `schema` is the version of documents that it speaks.
+
+    `ahead` is how far its clock is ahead of ours, where it told us.
+    """
 
     worker: Worker
     device: str = ""
     schema: int = SCHEMA
+    ahead: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +78,27 @@ def pull(office: Office, carrier: Carrier, ask: Ask, *, now: datetime) -> Page:
     Raises: NotAllowed, DeviceRevoked, CursorGone, CursorNotOurs.
     """
     carrier.worker.must_be_allowed(Action.SYNC)
-    with office.snapshot() as uow:
-        device = _trusted(uow, carrier)
-        fitted = device is not None and _is_fitted(uow, carrier, device, now=now)
-        page = _page(uow, carrier, ask, device) if device and fitted else None
-    if not fitted:
-        prepare(office, carrier, now=now)
-        with office.snapshot() as uow:
-            device = _trusted(uow, carrier)
-            page = _page(uow, carrier, ask, device) if device else None
-    if device is None or page is None:
-        return _begun_again(office, carrier, ask, device, now=now)
+    try:
+        device, page = _next_page(office, carrier, ask, now=now)
+    except _Forgotten as forgotten:
+        return _begun_again(office, carrier, ask, forgotten, now=now)
     if page.changes:
         _remember(office, carrier, device, page, now=now)
     return page
+
+
+def _next_page(office: Office, carrier: Carrier, ask: Ask, *, now: datetime) -> tuple[Device, Page]:
+    """Raises: DeviceRevoked, CursorNotOurs, _Forgotten."""
+    with office.snapshot() as uow:
+        device = _trusted(uow, carrier)
+        if device and _is_fitted(uow, carrier, device, now=now):
+            return device, _page(uow, carrier, ask, device)
+    prepare(office, carrier, now=now)
+    with office.snapshot() as uow:
+        device = _trusted(uow, carrier)
+        if device is None:
+            raise LookupError("a device that was just kept is not there")
+        return device, _page(uow, carrier, ask, device)
 
 
 def prepare(office: Office, carrier: Carrier, *, now: datetime) -> None:
@@ -137,8 +148,16 @@ def shown(change: Change, carrier: Carrier) -> dict[str, Any]:
     return shown_as_theirs(change.doc.kind, change.content or {}, carrier.schema)
 
 
-def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page | None:
-    """The page; None where the cursor means nothing any more."""
+class _Forgotten(Exception):
+    """The cursor means nothing any more. `device` where it is of the device's own newest line."""
+
+    def __init__(self, device: Device | None) -> None:
+        super().__init__("the cursor means nothing any more")
+        self.device = device
+
+
+def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page:
+    """The page. Raises: CursorNotOurs, _Forgotten."""
     tag = _tag(uow, carrier, ask.kinds)
     after, strange = 0, False
     if ask.cursor:
@@ -148,9 +167,11 @@ def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page |
             if not ask.lenient:
                 raise
             strange, lineage = True, device.lineage
+        if lineage != device.lineage:
+            raise _Forgotten(None)
         head = uow.feed.head(carrier.worker.id)
-        if lineage != device.lineage or after > device.issued or head is None or after > head.seq:
-            return None
+        if after > device.issued or head is None or after > head.seq:
+            raise _Forgotten(device)
     entries = uow.feed.page(carrier.worker.id, ask.kinds, after, ask.limit + 1)
     changes = _changes(uow, carrier, entries[: ask.limit])
     fitting = changes if ask.max_bytes is None else _fitting(changes, carrier, ask.max_bytes)
@@ -188,10 +209,14 @@ def native(change: Change, carrier: Carrier) -> Any:  # noqa: ANN401 - a JSON va
     return {**named, "rev": change.content["rev"], "doc": shown(change, carrier)}
 
 
-def _begun_again(office: Office, carrier: Carrier, ask: Ask, device: Device | None, *, now: datetime) -> Page:
-    """What a device gets whose cursor this database has forgotten. Raises: CursorGone."""
-    with office.work(now) as uow:
-        if device:
+def _begun_again(office: Office, carrier: Carrier, ask: Ask, forgotten: _Forgotten, *, now: datetime) -> Page:
+    """What a device gets whose cursor this database has forgotten. Raises: CursorGone.
+
+    A cursor of an older line is refused as often as it comes; nothing is begun again by it, or the
+    collections of one device, which have a cursor each, would make each other's worthless for ever.
+    """
+    if device := forgotten.device:
+        with office.work(now) as uow:
             uow.devices.begin_again(device)
             uow.audit.record(Deed("device.began_again", str(carrier.worker.id), device.id))
     if not ask.lenient:

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.cases.store.conflicts import Conflict
+from app.cases.store.timeline import Claim
 from app.identity.rules import Action
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
@@ -153,7 +154,9 @@ def _all(uow: UnitOfWork, some: list[_Told], *, plain: bool, now: datetime) -> l
         elif told.kept.id in before:
             results.append(_repeated(before[told.kept.id]))
         else:
-            uow.claimed_at = late_at(told.op.at, told.row.seen, now)
+            ahead = told.row.carrier.ahead
+            at = late_at(told.op.at, told.row.seen, now, ahead=ahead)
+            uow.claimed = Claim(at, ahead) if at else None
             doing = Doing(uow, told.row.carrier, told.op, now, known=named in here)
             found = editing.do(doing)
             if found and plain:
@@ -224,7 +227,7 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
     told = _held_again(_Row(Carrier(worker, row.kept.device_id), row.kept.said, None), row, change, now)
     try:
         with office.work(now) as uow:
-            uow.claimed_at = row.kept.at
+            uow.claimed = Claim(row.kept.at)
             known = uow.feed.revisions({told.op.kind: [told.op.id]})
             doing = Doing(uow, told.row.carrier, told.op, now, known=bool(known))
             if not doing.pushed.release(row):

@@ -1,4 +1,4 @@
-"""Rows of devices that were refused, shown to those in charge, so that no word is lost."""
+"""Rows of devices that were refused, shown word for word to those in charge."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """Queries on what devices pushed: what was done, what was refused, what waits, what workers must know."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +16,7 @@ from app.store.rows import insert_new, insert_or_change
 from app.sync.tables import extras, held, issues, ops, refused
 
 Said = Mapping[str, Any]
+_LOOKED_BACK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,15 @@ class SyncStore:
             row.id: dict(self._opened(row.said, "sync_op", row.id)["result"])
             for row in self._connection.execute(_OPS, {"ids": list(ops)})
         }
+
+    def said_by(
+        self, worker_id: UUID, device_id: str, since: datetime
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """What a device sent lately, the newest first, each row with its answer."""
+        asked = {"worker": worker_id, "device": device_id, "since": since}
+        for row in self._connection.execute(_SAID_BY, asked):
+            said = self._opened(row.said, "sync_op", row.id)
+            yield dict(said["row"]), dict(said["result"])
 
     def answer(self, told: Iterable[tuple[Kept, Said]]) -> None:
         """What the device was told of each row. Of two who do the same at one moment the second fails here,
@@ -200,6 +210,16 @@ class SyncStore:
 
 _OPS: Final = select(ops).where(ops.c.id.in_(bindparam("ids", expanding=True)))
 _ADD_OPS: Final = insert(ops)
+_SAID_BY: Final = (
+    select(ops.c.id, ops.c.said)
+    .where(
+        ops.c.worker_id == bindparam("worker"),
+        ops.c.device_id == bindparam("device"),
+        ops.c.at >= bindparam("since"),
+    )
+    .order_by(ops.c.at.desc(), ops.c.id)
+    .limit(_LOOKED_BACK)
+)
 _ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"), noted_at=None)
 _EXTRAS: Final = select(extras).where(
     extras.c.kind == bindparam("kind"), extras.c.doc_id.in_(bindparam("ids", expanding=True))

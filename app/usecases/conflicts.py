@@ -71,7 +71,7 @@ def keep_both(
         kept_by, kept_at = _who_wrote(told, clash)
         conflict = Conflict(
             new_id(now), case_id, clash.kind, clash.doc_id, clash.field, clash.hard, clash.kept, clash.lost,
-            kept_by, kept_at, by.id, uow.claimed_at or now, now,
+            kept_by, kept_at, by.id, uow.claimed.at if uow.claimed else now, now,
         )  # fmt: skip
         uow.conflicts.add(conflict)
         kept.append(conflict)

@@ -152,6 +152,7 @@ def _made_ready(
     with database.write() as connection:
         unit = UnitOfWork(connection, office.vault, office.rulebook)
         unit.heartbeats.beat(RESTORED, now)
+        unit.devices.begin_all_again()  # at its next contact each device gives back what the backup lacks
         unit.audit.record(Deed("backup.restored", "cli", details={"made_at": manifest.made_at}))
         again = reapply(unit, erased, now=now)
         unit.flush(now)

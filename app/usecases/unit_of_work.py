@@ -25,7 +25,7 @@ from app.cases.store.people import PeopleStore
 from app.cases.store.records import RecordStore
 from app.cases.store.scope import ScopeStore
 from app.cases.store.sharing import SharingStore
-from app.cases.store.timeline import TimelineStore
+from app.cases.store.timeline import Claim, TimelineStore
 from app.circumstances.store import CircumstanceStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
@@ -67,7 +67,7 @@ class UnitOfWork:
         self.connection = connection
         self.touched = Touched()
         self.alerts: list[Alert] = []  # said when the transaction ends: see `flush`
-        self.claimed_at: datetime | None = None  # when a device says that this was done
+        self.claimed: Claim | None = None  # when a device says that this was done
         self.allowances = AllowanceStore(connection, vault)
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
@@ -104,7 +104,7 @@ class UnitOfWork:
     def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
         """Write these facts into the case's timeline and into the audit chain."""
         told = list(facts)
-        self.timeline.tell(case_id, told, actor=str(actor), claimed_at=self.claimed_at)
+        self.timeline.tell(case_id, told, actor=str(actor), claimed=self.claimed)
         for fact in told:
             self.audit.record(Deed(fact.kind, str(actor), case_id, fact.details()))
 

@@ -19,6 +19,7 @@ from tests.signing import ask, sign_in
 DOOR = "/v1/exports"
 STRONG = "correct horse 47 staple"
 ANONYMISED = {"profile": "anonymised", "format": "csv", "locale": "en"}
+AGGREGATE = ANONYMISED | {"profile": "aggregate"}
 IDENTIFIED = {
     "profile": "identified", "format": "csv", "locale": "en", "reason": "donor audit", "password": STRONG,
 }  # fmt: skip
@@ -92,7 +93,8 @@ def test_an_export_is_asked_for_made_and_fetched(here: Installation, supervisor:
     assert manifest["rows"] == shown["rows"] == shown["progress"]
     codebook = here.ask(supervisor, "GET", f"{DOOR}/{job_id}/codebook")
     assert (codebook.status_code, codebook.headers["content-type"]) == (200, "text/csv; charset=utf-8")
-    assert codebook.text.strip()
+    assert codebook.content.startswith(b"\xef\xbb\xbf")
+    assert codebook.content.count(b"\r\n") > 20
 
 
 def test_every_step_is_in_the_audit_chain_and_the_first_before_any_row(
@@ -282,6 +284,9 @@ def test_who_was_forced_to_sign_in_has_no_exports_and_may_ask_for_none(here: Ins
         (ANONYMISED | {"filters": {"destination_country": ["Thai"]}}, "export.filter_value_unknown"),
         (ANONYMISED | {"from": "2026-06-02", "to": "2026-06-06"}, "export.window_too_small"),
         (ANONYMISED | {"updated_since": "2026-06-02"}, "export.would_tell"),
+        (AGGREGATE | {"updated_since": "2026-06-02"}, "export.would_tell"),
+        (AGGREGATE | {"from": "2026-01-02", "to": "2026-03-31"}, "statistics.window_too_small"),
+        (AGGREGATE | {"filters": {"owner": "dara"}}, "export.filter_unknown"),
         (IDENTIFIED | {"filters": {"favourite_colour": "red"}}, "export.filter_unknown"),
         (IDENTIFIED | {"filters": {"status": ["new", "old"]}}, "export.filter_value_unknown"),
         (IDENTIFIED | {"filters": {"organisation": "no-such"}}, "export.filter_value_unknown"),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 import tracemalloc
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -96,6 +96,20 @@ def test_a_phone_leaves_only_where_somebody_said_that_it_is_safe_to_call(maker: 
     written = bytes_of(made.files)
     assert UNSAFE_PHONE.encode() not in written
     assert UNKNOWN_PHONE.encode() not in written
+
+
+def test_children_are_counted_by_the_day_on_which_the_case_was_opened(maker: Maker) -> None:
+    case_id = maker.a_case()  # on 8 June 2026
+    for born in (
+        date(2008, 6, 8),
+        date(2008, 6, 9),
+        date(2008, 1, 1),
+        date(2012, 1, 1),
+        date(1990, 1, 1),
+        None,
+    ):
+        maker.a_member(case_id, birth_date=born)
+    assert rows_of(maker.make(), "cases.csv")[0]["Children"] == "2"
 
 
 def test_a_yes_that_is_over_and_a_flag_of_a_worker_keep_a_phone_back(maker: Maker) -> None:

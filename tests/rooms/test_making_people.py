@@ -82,6 +82,14 @@ def test_there_is_a_row_for_each_member_in_the_published_columns(maker: Maker) -
     assert made.manifest["k"] == K
 
 
+def test_an_age_is_that_of_the_day_whatever_part_of_it_lies_open(maker: Maker) -> None:
+    for born in (date(2008, 6, 8), date(2008, 6, 9), date(1, 1, 1), date(1994, 3, 3), None):
+        for _ in range(11):
+            maker.a_member(maker.a_case(), sex="female", birth_date=born)  # opened on 8 June 2026
+    bands = Counter(row["ageBroad"] for row in people(maker.make(Profile.ANONYMISED)))
+    assert bands == {"18--20": 11, "9--17": 11, "": 22, "30--38": 11}
+
+
 def test_no_combination_of_fewer_than_eleven_people_remains(maker: Maker) -> None:
     many(maker, 20, months=4)
     for number in range(9):

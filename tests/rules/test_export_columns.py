@@ -77,7 +77,7 @@ HELD = {
     "aggregate": (
         "month", "destination", "sector", "category", "age_band", "outcome", "organisation",
         "province", "channel", "people", "female", "male", "other", "sex_unknown", "children",
-        "cases", "suppressed",
+        "cases", "recovered_usd", "suppressed",
     ),
 }  # fmt: skip
 FROZEN_VERSION = 1

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from random import Random
 
+import numpy as np
 import pytest
 
 from app.statistics.rules.publishing import Cell, Window, figures_of, withheld_of
@@ -174,3 +175,57 @@ def test_h21_the_same_people_give_the_same_tables_in_whatever_order_they_come() 
     everybody = people(7)
     other = sorted(everybody, key=lambda one: tuple(one.values()))
     assert published(everybody) == published(other)
+
+
+def some_cases(seed: int) -> list[tuple[dict[str, str], dict[str, int]]]:
+    """Cases by destination and sector, each with its people by sex."""
+    random = Random(seed)
+    skew = random.choice((0.5, 1.5))
+    found = []
+    for _ in range(random.randint(12, 70)):
+        kind = {name: _drawn(random, listed, skew) for name, listed in OF_CASES.items()}
+        sexes = Counter(_drawn(random, VALUES["sex"], skew) for _ in range(random.choice((1, 1, 2, 9))))
+        found.append((kind, dict(sexes)))
+    return found
+
+
+OF_CASES = {"destination": ("TH", "MY", "KR"), "sector": ("fishing", "farming", "trade")}
+PERSON, CASE = {"unit": "person"}, {"unit": "case"}
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_h21_the_solver_finds_no_small_count_of_cases_nor_of_people_by_way_of_cases(seed: int) -> None:
+    cases = some_cases(seed)
+    tables: dict[str, dict[str, dict[str, Counts]]] = {name: defaultdict(dict) for name in OF_CASES}
+    numbers: dict[str, dict[str, Counts]] = {"": {"": (len(cases),)}}
+    for name, listed in OF_CASES.items():
+        numbers[name] = {v: (n,) for v in listed if (n := sum(kind[name] == v for kind, _ in cases))}
+        for value in numbers[name]:
+            of = sum((Counter(sexes) for kind, sexes in cases if kind[name] == value), Counter[str]())
+            tables[name][value] = {sex: (number,) for sex, number in of.items()}
+    everybody = sum((Counter(sexes) for _, sexes in cases), Counter[str]())
+    columns = {sex: (number,) for sex, number in everybody.items()}
+    cells = figures_of(JANUARY, Star(columns, tables), numbers, K)
+    attacker = who_knows_of_cases(cells)
+    assert small_groups(attacker, K) == []
+
+
+def who_knows_of_cases(cells: list[Cell]) -> Attacker:
+    """Somebody who counts cases beside people, and knows that in every case there is somebody."""
+    people_of = [atom[1:] for atom in atoms_of(["0"], {"unit": ["person"], **OF_CASES, "sex": VALUES["sex"]})]
+    cases_of = [atom[1:] for atom in atoms_of(["0"], {"unit": ["case"], **OF_CASES})]
+    attacker = Attacker([*people_of, *cases_of])
+    for atom in cases_of:
+        kind = {name: value for name, value in atom if name != "unit"}
+        attacker.learn_order({**PERSON, **kind}, {**CASE, **kind})
+    for cell in cells:
+        low = cell.people if cell.people is not None else int(len(cell.keys) == 1)
+        attacker.learn({**PERSON, **cell.keys}, low, np.inf if cell.people is None else cell.people)
+        if "sex" not in cell.keys and cell.people != 0:
+            attacker.learn({**CASE, **cell.keys}, cell.cases or 1, cell.cases or np.inf)
+    named = {value for cell in cells for value in cell.keys.values()}
+    withheld = withheld_of(cells)
+    for name, listed in {**OF_CASES, "sex": VALUES["sex"]}.items():
+        for value in set(listed) - named if name not in withheld else ():
+            attacker.learn({**PERSON, name: value}, 0, 0)
+    return attacker

@@ -10,7 +10,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
@@ -21,18 +20,16 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
-    true,
     tuple_,
     update,
 )
 
 from app.cases.rules.guards import Guard
-from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
 from app.cases.store.load import OPEN_OF_ORGANISATIONS, OPEN_OF_WORKERS, open_cases_of_workers
-from app.cases.tables import case_categories, case_phones, cases, declines, helpers, referrals, walls
+from app.cases.store.sight import open_to, seen_by
+from app.cases.tables import case_categories, case_phones, cases, declines, helpers, walls
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
@@ -74,6 +71,7 @@ class CaseStore:
         self._connection = connection
         self._vault = vault
         self._touched = touched
+        self._locked: dict[UUID, tuple[str, ...]] = {}  # the categories of cases that nobody else can change
 
     def free_code(self) -> str:
         """A case code that no case has."""
@@ -96,7 +94,7 @@ class CaseStore:
 
     def many(self, ids: Iterable[UUID]) -> list[Case]:
         """Cases by id, for whoever has made sure of who may see them."""
-        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)})]
+        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)}).all()]
 
     def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the cases that are there for these eyes."""
@@ -110,7 +108,9 @@ class CaseStore:
 
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """As get, locked until the transaction ends."""
-        return self._one(_one_for(sight, locked=True), {"case": case_id})
+        found = self._one(_one_for(sight, locked=True), {"case": case_id})
+        self._locked |= {case_id: found.categories} if found else {}
+        return found
 
     def locked_many(self, ids: Iterable[UUID]) -> list[Case]:
         """Those of the cases that nobody else is working on at this moment, locked."""
@@ -125,10 +125,13 @@ class CaseStore:
     def save(self, case: Case) -> Case:
         """Write the case down as its next version, which is returned."""
         values = {**self._values(case), "version": case.version + 1}
-        before = self._connection.execute(_CATEGORIES, {"case": case.id}).scalar_one()
+        before = self._locked.get(case.id)
+        if before is None:
+            before = tuple(self._connection.execute(_CATEGORIES, {"case": case.id}).scalar_one())
         self._connection.execute(_SAVE, {"case": case.id, **values})
         self._touched.note(Kind.CASE, case.id, case.id)
-        if tuple(before) != case.categories:
+        self._locked[case.id] = case.categories
+        if before != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
             self._keep_categories(case)
         return replace(case, version=case.version + 1)
@@ -313,56 +316,11 @@ class CaseStore:
         )  # fmt: skip
 
 
-def seen_by(sight: Sight | None) -> Any:  # noqa: ANN401 - SQL expression
-    """The condition under which a case is there for these eyes."""
-    if sight is None:
-        return true()
-    return and_(_within_reach(sight), open_to(sight))
-
-
-def open_to(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
-    """The condition under which a case is kept from these eyes by no wall and for no child's sake.
-
-    `Guard.keeps_out` says the same of one case.
-    """
-    sees_children = sight.trained_for_children or sight.coordinates
-    return kept_from_none(sight.worker_id, sight.organisation_id, sees_children=literal(sees_children))
-
-
-def kept_from_none(
-    worker_id: Any,  # noqa: ANN401 - an id, or a column of ids
-    organisation_id: Any,  # noqa: ANN401 - as above, or None
-    *,
-    sees_children: ColumnElement[bool],
-) -> ColumnElement[bool]:
-    """The same of a worker who may be a row of the statement that asks: the one place of the rule."""
-    against = walls.c.worker_id == worker_id
-    if organisation_id is not None:
-        against = or_(against, walls.c.organisation_id == organisation_id)
-    walled = exists().where(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None), against)
-    return and_(~walled, or_(cases.c.child_since.is_(None), sees_children))
-
-
 @lru_cache(maxsize=1_000)
 def _one_for(sight: Sight | None, *, locked: bool = False) -> Select[Any]:
     """The statement for one case, for these eyes: made once for each worker, who asks it all day."""
     asked = select(cases).where(cases.c.id == bindparam("case"), seen_by(sight))
     return asked.with_for_update() if locked else asked
-
-
-def _within_reach(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
-    if sight.coordinates:
-        helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
-        return or_(
-            cases.c.queue == Queue.COORDINATOR, cases.c.owner_id == sight.worker_id, cases.c.id.in_(helped)
-        )
-    ours = cases.c.organisation_id == sight.organisation_id
-    if not sight.with_shared:
-        return ours
-    shared = select(referrals.c.case_id).where(
-        referrals.c.organisation_id == sight.organisation_id, referrals.c.state == ReferralState.OPEN
-    )
-    return or_(ours, cases.c.id.in_(shared))
 
 
 def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:

@@ -5,18 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    FromClause,
-    Row,
-    String,
-    cast,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, or_, select, update
 
 from app.cases.tables import cases, members, persons
 from app.crypto.vault import Place, Vault
@@ -80,13 +69,6 @@ class PeopleStore:
             asked = asked.where(or_(persons.c.id > person_id, same))
         found = self._connection.execute(asked.limit(limit)).all()
         return [(row.in_case, person_of(self._vault, row)) for row in found]
-
-
-def born_on(person: FromClause = persons) -> ColumnElement[str]:
-    """The first day of somebody's year of birth as `YYYY-MM-DD`, for counting: the day itself is sealed, so
-    ages are counted by years, and whoever turns eighteen in the year of a case counts as eighteen.
-    """
-    return cast(person.c.birth_year, String) + literal("-01-01", String)
 
 
 def person_values(vault: Vault, person: Person) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, update
 
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import seen_by
 from app.cases.store.people import Person, person_of, person_values
+from app.cases.store.sight import seen_by
 from app.cases.tables import cases, commands, contact_attempts, corrections, members, notes, persons, tasks
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id

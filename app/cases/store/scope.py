@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from app.cases.rules.stages import Queue
-from app.cases.store.cases import kept_from_none
+from app.cases.store.sight import kept_from_none
 from app.cases.tables import cases, helpers
 from app.identity.rules import Role
 from app.identity.tables import workers

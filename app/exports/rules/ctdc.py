@@ -20,7 +20,7 @@ _BANDS: Final = (
 )  # fmt: skip
 _LAST_BAND: Final = "48+"
 BANDS: Final = (*(band for _, band in _BANDS), _LAST_BAND)
-_OLDEST: Final = 120  # who is said to be older was written down wrongly
+OLDEST: Final = 120  # who is said to be older was written down wrongly
 GENDERS: Final = {"female": "Female", "male": "Male", "other": "Other"}
 _MINOR_BANDS: Final = frozenset({"0--8", "9--17", "0--17"})
 
@@ -77,7 +77,7 @@ def age_band(born: date | None, on: date) -> str:
     if born is None:
         return ""
     age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-    if not 0 <= age <= _OLDEST:
+    if not 0 <= age <= OLDEST:
         return ""
     return next((band for top, band in _BANDS if age <= top), _LAST_BAND)
 

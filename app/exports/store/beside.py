@@ -1,16 +1,19 @@
 """What other tables add to one page of cases: the parties by kind, the consents, the reporter's phone."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, extract, select
 
-from app.cases.tables import consents
+from app.cases.rules.guards import is_minor
+from app.cases.tables import cases, consents, members, persons
 from app.circumstances.rules import PartyKind
 from app.circumstances.tables import case_parties, parties, party_names
 from app.crypto.vault import Place, Vault
+from app.exports.store.births import birth_columns, born_on
+from app.exports.store.sources import ADULT
 from app.outbox.rules import Known, SafeContact
 
 BETWEEN: Final = "; "
@@ -55,6 +58,7 @@ class Beside:
         by_kind: Mapping[tuple[str, str], str],
         said: Mapping[str, str],
         safe: Mapping[bytes, tuple[Known, SafeContact]],
+        children: Mapping[str, int],
     ) -> None:
         """Keep it; `place` is where each column stands."""
         self._kinds = [(place[name], kind) for name, kind in _KINDS.items()]
@@ -64,12 +68,15 @@ class Beside:
         self._safe_to_call = place["reporter_safe_to_call"]
         self._phone = place["reporter_phone"]
         self._safe = safe
+        self._children = place["children"]
+        self._more_children = children
 
     def put(self, values: list[Any], case_id: str) -> None:
         """Fill in one case. The reporter's phone goes unless it is known to be safe to call."""
         for place, kind in self._kinds:
             values[place] = self._by_kind.get((case_id, kind))
         values[self._consents] = self._said.get(case_id)
+        values[self._children] += self._more_children.get(case_id, 0)
         index = values[self._safe_to_call]
         known = self._safe[bytes(index)][0] if index else None
         values[self._safe_to_call] = known and known.value
@@ -107,3 +114,22 @@ def consents_of(connection: Connection, ids: list[UUID]) -> dict[str, str]:
     for case_id, person_id, purpose, organisation_id, said in connection.execute(asked):
         newest[case_id][person_id, purpose, organisation_id] = f"{purpose}: {said}"
     return {str(case_id): BETWEEN.join(sorted(set(said.values()))) for case_id, said in newest.items()}
+
+
+def children_in_doubt(connection: Connection, vault: Vault, ids: list[UUID]) -> dict[str, int]:
+    """How many members of each case became eighteen in the year in which it was opened, but later.
+
+    The year lies open and the day is sealed: only of these few the day has to be read. Raises: SealBroken.
+    """
+    asked = (
+        select(members.c.case_id, cases.c.opened_at, *birth_columns())
+        .join(persons, persons.c.id == members.c.person_id)
+        .join(cases, cases.c.id == members.c.case_id)
+        .where(members.c.case_id.in_(ids), extract("year", cases.c.opened_at) - persons.c.birth_year == ADULT)
+    )
+    found: Counter[str] = Counter()
+    for case_id, opened_at, *birth in connection.execute(asked):
+        born = born_on(vault, *birth)
+        if born and is_minor(born, opened_at.date()):
+            found[str(case_id)] += 1
+    return found

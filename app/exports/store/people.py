@@ -7,18 +7,20 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, cast, exists, func, select
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, select
 
 from app.cases.rules.consent import Said
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import seen_by
-from app.cases.store.people import born_on
+from app.cases.store.sight import seen_by
 from app.cases.tables import cases, consents, members, persons
 from app.circumstances.tables import circumstances
+from app.crypto.vault import Vault
 from app.exports.rules.anonymising import Traits
-from app.exports.rules.ctdc import BETWEEN, GENDERS, age_band, country, gravest, group_of
+from app.exports.rules.ctdc import BETWEEN, GENDERS, OLDEST, age_band, country, gravest, group_of
+from app.exports.store.births import birth_columns, born_on
 from app.exports.store.sources import moment_on
 from app.kernel.urgency import Urgency
+from app.usecases.unit_of_work import UnitOfWork
 
 # People are asked whether they want to be counted in reports without a name. Source: config/consent.yaml.
 REPORTING: Final = "anonymised_reporting"
@@ -28,17 +30,19 @@ _HOME: Final = "KHM"
 
 
 def count_people(
-    connection: Connection, sight: Sight | None, zone: tzinfo, floors: Mapping[str, Urgency]
+    uow: UnitOfWork, sight: Sight | None, zone: tzinfo, floors: Mapping[str, Urgency]
 ) -> Counter[Traits]:
     """How many members of cases, as far as these eyes see, share all traits; months are those of the zone.
 
-    Who does not want to be counted in reports is left out. Nothing sealed is read; memory grows with the
-    number of different combinations, not with the number of people.
+    Who does not want to be counted in reports is left out. Of what is sealed only days of birth are read.
+    Memory grows with the number of different combinations, not with the number of people.
+    Raises: SealBroken.
     """
+    connection = uow.connection
     moment = moment_on(connection.dialect.name)
     asked = (
         select(
-            func.substr(moment(cases.c.opened_at), 1, 13), persons.c.sex, born_on(),
+            func.substr(moment(cases.c.opened_at), 1, 13), persons.c.sex, *birth_columns(),
             cases.c.destination_country, circumstances.c.sector, circumstances.c.origin_province,
             cast(cases.c.categories, Text), cases.c.origin_channel,
             func.coalesce(members.c.outcome, cases.c.outcome),
@@ -64,18 +68,35 @@ def count_people(
 
     found: Counter[Traits] = Counter()
     for page in connection.execute(asked).partitions():
-        for hour, sex, born, destination, sector, province, categories, channel, outcome in page:
+        for hour, sex, *birth, destination, sector, province, categories, channel, outcome in page:
             day = day_of(hour)
             found[Traits(
-                day[:7], GENDERS.get(sex, ""), _band(born, day), _HOME if province else "",
-                country(destination), sector or "", *told(categories), channel, outcome or "",
+                day[:7], GENDERS.get(sex, ""), _band_of(uow.vault, birth, day),
+                _HOME if province else "", country(destination), sector or "",
+                *told(categories), channel, outcome or "",
             )] += 1  # fmt: skip
     return found
 
 
+def _band_of(vault: Vault, birth: list[Any], day: str) -> str:
+    """The band of somebody's age on that day; the sealed day is opened only where the year does not do."""
+    *_, year = birth
+    if year is not None:
+        band = _band_by_year(int(day[:4]) - year)
+        if band is not None:
+            return band
+    born = born_on(vault, *birth)
+    return age_band(born, date.fromisoformat(day)) if born else ""
+
+
 @lru_cache(maxsize=_REMEMBERED)
-def _band(born: str | None, day: str) -> str:
-    return age_band(date.fromisoformat(born), date.fromisoformat(day)) if born else ""
+def _band_by_year(years: int) -> str | None:
+    """The band of whoever has their birthday in so many years; None where the one before it is another."""
+    if not 0 <= years <= OLDEST + 1:
+        return ""
+    new_year, last_day = date(2000, 1, 1), date(2000, 12, 31)
+    first = age_band(last_day.replace(year=2000 - years), new_year)
+    return first if first == age_band(new_year.replace(year=2000 - years), new_year) else None
 
 
 def _refused() -> ColumnElement[bool]:

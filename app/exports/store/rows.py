@@ -6,16 +6,16 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Text, cast, func, select
+from sqlalchemy import Connection, CursorResult, Select, Text, cast, select
 
 from app.cases.rules.stages import Sight
-from app.cases.store.people import born_on
 from app.cases.tables import cases, members, persons
 from app.circumstances.tables import case_parties, parties, recoveries
 from app.crypto.vault import Place, Vault
 from app.exports.rules.asking import Wanted
 from app.exports.rules.columns import Column
-from app.exports.store.beside import BETWEEN, Beside, PartyNames, consents_of, parties_of
+from app.exports.store.beside import BETWEEN, Beside, PartyNames, children_in_doubt, consents_of, parties_of
+from app.exports.store.births import birth_columns, born_on
 from app.exports.store.phones import PhoneBook, hours_of
 from app.exports.store.sources import around_cases, moment_on, of_cases, wanted_cases
 from app.outbox.rules import Known
@@ -23,6 +23,7 @@ from app.outbox.rules import Known
 PAGE: Final = 1_000
 _LISTS_REMEMBERED: Final = 4_096
 _BARE: Final = 32
+_BIRTH: Final = 4  # columns of a birth
 _FLAGS: Final = ("minor", "in_danger", "do_not_contact")
 
 Values = list[Any]
@@ -42,35 +43,42 @@ class RowStore:
         self._vault = vault
         self._phones = phones
         self._names = PartyNames(connection, vault)
+        self._reading: list[CursorResult[Any]] = []
+
+    def close(self) -> None:
+        """Let go of whatever was being read: a cursor must not outlive its snapshot."""
+        for result in self._reading:
+            result.close()
 
     def cases(self, columns: Sequence[Column], wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
         """The values of each case, in the order of the columns; None where there is none.
 
         Raises: SealBroken.
         """
+        place = {column.name: number for number, column in enumerate(columns)}
+        for page in self._pages(self.asked_of_cases(columns, wanted, sight)):
+            yield from self._opened(page, place)
+
+    def asked_of_cases(self, columns: Sequence[Column], wanted: Wanted, sight: Sight | None) -> Select[Any]:
+        """The question behind `cases`, ids of case and reporter last; what is sealed comes sealed."""
         sources = of_cases(self._connection.dialect.name)
         shown = [sources.get(column.name, cases.c.id).label(column.name) for column in columns]
-        asked = (
+        return (
             select(*shown, cast(cases.c.id, Text), cast(cases.c.reporter_id, Text))
             .select_from(around_cases())
             .where(wanted_cases(wanted, sight))
             .order_by(cases.c.opened_at, cases.c.id)
         )
-        place = {column.name: number for number, column in enumerate(columns)}
-        for page in self._pages(asked):
-            yield from self._opened(page, place)
 
     def members(self, wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
         """The people of the cases; a phone only where it is known to be safe to call. Raises: SealBroken."""
         moment = moment_on(self._connection.dialect.name)
         asked = (
             select(
-                cases.c.code, cast(members.c.id, Text), persons.c.name, persons.c.sex,
-                persons.c.born, func.coalesce(cast(persons.c.birth_date, Text), born_on()),
-                persons.c.language, cast(members.c.flags, Text),
-                persons.c.phone, persons.c.phone_index, members.c.status, members.c.outcome,
-                members.c.wages_minor, members.c.wages_currency, moment(members.c.created_at),
-                cast(persons.c.id, Text),
+                cases.c.code, cast(members.c.id, Text), persons.c.name, persons.c.sex, persons.c.language,
+                cast(members.c.flags, Text), persons.c.phone, persons.c.phone_index, members.c.status,
+                members.c.outcome, members.c.wages_minor, members.c.wages_currency,
+                moment(members.c.created_at), *birth_columns(),
             )
             .select_from(members.join(persons, persons.c.id == members.c.person_id)
                          .join(cases, cases.c.id == members.c.case_id))
@@ -78,19 +86,20 @@ class RowStore:
             .order_by(cases.c.opened_at, cases.c.id, members.c.created_at, members.c.id)
         )  # fmt: skip
         for page in self._pages(asked):
-            safe = self._phones.known(row[9] for row in page)
+            safe = self._phones.known(row[7] for row in page)
             for row in page:
-                code, member_id, name, sex, born, year, language, flags, phone, index, *rest, person_id = row
-                who, flagged = UUID(person_id), _flags(flags)
+                code, member_id, name, sex, language, flags, phone, index, *rest = row
+                birth, rest = rest[-_BIRTH:], rest[:-_BIRTH]
+                who, flagged, born = UUID(birth[0]), _flags(flags), born_on(self._vault, *birth)
                 known, safety = safe[bytes(index)] if index else (None, None)
-                day = self._open(born, Place("person", who, "born")) or year  # else only the year is known
                 if known and flagged[-1] == "yes":
                     known = Known.NO  # what a caseworker flagged stands above what was said of the phone
                 number = self._open(phone, Place("person", who, "phone")) if known is Known.YES else None
                 hours = hours_of(safety, number) if safety and number else None
                 yield [
-                    code, dashed(member_id), self._open(name, Place("person", who, "name")), sex, day,
-                    language, *flagged, number, known and known.value, hours, *rest,
+                    code, dashed(member_id), self._open(name, Place("person", who, "name")), sex,
+                    born and born.isoformat(), language, *flagged, number, known and known.value, hours,
+                    *rest,
                 ]  # fmt: skip
 
     def claims(self, wanted: Wanted, sight: Sight | None) -> Iterator[Values]:
@@ -142,7 +151,9 @@ class RowStore:
                 ]  # fmt: skip
 
     def _pages(self, asked: Select[Any]) -> Iterator[Sequence[Any]]:
-        yield from self._connection.execute(asked.execution_options(yield_per=PAGE)).partitions()
+        result = self._connection.execute(asked.execution_options(yield_per=PAGE))
+        self._reading.append(result)
+        yield from result.partitions()
 
     def _opened(self, page: Sequence[Any], place: dict[str, int]) -> Iterator[Values]:
         """The rows of one page with what is sealed and what other tables add."""
@@ -173,7 +184,8 @@ class RowStore:
         ids = [UUID(row[-2]) for row in page]
         safe = self._phones.known(row[place["reporter_safe_to_call"]] for row in page)
         by_kind = parties_of(self._connection, self._names, ids)
-        return Beside(place, by_kind, consents_of(self._connection, ids), safe)
+        children = children_in_doubt(self._connection, self._vault, ids)
+        return Beside(place, by_kind, consents_of(self._connection, ids), safe, children)
 
     def _open(self, sealed: bytes | None, place: Place) -> str | None:
         return self._vault.open(sealed, place) if sealed else None

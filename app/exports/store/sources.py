@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Date,
     ScalarSelect,
     Select,
     String,
@@ -15,9 +14,9 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    extract,
     func,
     literal,
-    literal_column,
     or_,
     select,
     true,
@@ -27,8 +26,7 @@ from sqlalchemy import (
 from app.calls.tables import calls
 from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import seen_by
-from app.cases.store.people import born_on
+from app.cases.store.sight import seen_by
 from app.cases.tables import (
     case_categories,
     cases,
@@ -53,6 +51,7 @@ from app.identity.tables import organisations, workers
 from app.intake.tables import message_cases
 
 _BETWEEN: Final = "; "
+ADULT: Final = 18  # Source: docs/sources.md#minors
 
 Moment = Callable[[Any], ColumnElement[Any]]
 Sources = dict[str, ColumnElement[Any]]
@@ -77,7 +76,7 @@ def of_cases(dialect: str) -> Sources:
         .where(timers.c.case_id == cases.c.id, timers.c.state == literal(ARMED, literal_execute=True))
         .scalar_subquery()
     )
-    return found | times | _counts(dialect) | {
+    return found | times | _counts() | {
         "case_id": cast(cases.c.id, Text),
         "categories": cast(cases.c.categories, Text),
         "organisation": organisations.c.code,
@@ -169,14 +168,14 @@ def _or_none(
     return or_(found, column.is_(None)) if "" in values else found
 
 
-def _counts(dialect: str) -> Sources:
+def _counts() -> Sources:
     reached = contact_attempts.c.outcome == "reached"
     open_ones = referrals.c.state == ReferralState.OPEN
     return {
         "members_named": _count(members),
         "women": _people(lambda person: person.c.sex == "female"),
         "men": _people(lambda person: person.c.sex == "male"),
-        "children": _people(lambda person: _child(dialect, born_on(person))),
+        "children": _people(_child),
         "messages": _count(message_cases),
         "calls": _count(calls),
         "contact_attempts": _count(contact_attempts),
@@ -204,12 +203,11 @@ def _people(condition: Callable[[Any], ColumnElement[bool]]) -> ScalarSelect[Any
     return asked.correlate(cases).scalar_subquery()
 
 
-def _child(dialect: str, born: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether somebody born then was under eighteen when the case was opened."""
-    if dialect == "sqlite":
-        return type_coerce(born, String) > func.date(type_coerce(cases.c.opened_at, String), "-18 years")
-    years: ColumnElement[Any] = literal_column("INTERVAL '18 years'")
-    return cast(born, Date) > cast(func.timezone("UTC", cases.c.opened_at) - years, Date)
+def _child(person: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an alias
+    """Whether somebody was under eighteen for the whole of the year in which the case was opened."""
+    return func.coalesce(person.c.birth_year, extract("year", person.c.birth_date)) > (
+        extract("year", cases.c.opened_at) - ADULT
+    )
 
 
 def _sums(table: Table, currency: ColumnElement[Any], minor: ColumnElement[Any]) -> ScalarSelect[Any]:

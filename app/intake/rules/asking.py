@@ -37,7 +37,7 @@ _REACH: Final = 48  # characters before the particle in which a denial makes the
 _SHORTEST_CLAUSE: Final = 6  # characters; less stands alone because somebody likes blanks
 _TAIL: Final = 24  # characters at the end of a text in which the particle stands
 _DENIED: Final = re.compile(
-    "មិន|អត់|គ្មាន|រឹត|អិត|ពុំ|លែង|កុំ|ខាន|តែ"
+    "មិន|អត់|គ្មាន|រឹត|អិត|ពុំ|(?<!្)លែង|កុំ|ខាន|តែ"
     "|(?<![a-z])(?:min|mn|ot|ott|kmean|khmean|leng|pum|kom|khan|tae|et|no|not)(?![a-z])"
 )
 
