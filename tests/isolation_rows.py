@@ -136,6 +136,26 @@ ROWS: Final[dict[str, Row]] = {
     "GET /v1/exports/cases.csv": listed(
         "?status=accepted", "?category=unclassified&locale=km", "?from=2020-01-01"
     ),
+    "GET /v1/exports": listed("?limit=1"),
+    # What is published counts everybody, and H21 has tests of its own.
+    **{
+        f"GET /v1/statistics/{what}": Row(
+            Shows.LIST, queries=("?view=internal", "?view=internal&from=2026-06-01&to=2026-06-08")
+        )
+        for what in (
+            "caseload",
+            "cases",
+            "contacts",
+            "escalations",
+            "money",
+            "outcomes",
+            "parties",
+            "quality",
+            "summary",
+            "times",
+            "years",
+        )
+    },
     "GET /v1/sync/pull": listed("?limit=1", "?kinds=case,note", "?kinds=message", "?max_bytes=1000"),
     "GET /v1/sync/digest": listed(),
     "GET /v1/sync/refused": listed("?limit=1"),
@@ -158,6 +178,11 @@ ROWS: Final[dict[str, Row]] = {
     "GET /v1/attachments/{attachment_id}": one(),
     "GET /v1/attachments/{attachment_id}/file": one(headers={"Range": "bytes=0-9"}),
     "GET /v1/recordings/{recording_id}": one(),
+    # An export is for whoever asked for it: one who leads the same cases has none of it.
+    "GET /v1/exports/{export_id}": one(),
+    "GET /v1/exports/{export_id}/file": one(),
+    "GET /v1/exports/{export_id}/manifest": one(),
+    "GET /v1/exports/{export_id}/codebook": one(),
     "GET /v1/intake/{arrival_id}": one(),
     "GET /v1/workers/{worker_id}/sign-ins": one(of_worker=True),
     "HEAD /v1/blobs/{upload_id}": one(headers=_TUS),
@@ -231,6 +256,7 @@ ROWS: Final[dict[str, Row]] = {
     "DELETE /v1/workers/{worker_id}/sign-ins/{sign_in_id}": one(of_worker=True),
     "DELETE /v1/me/sign-ins/{sign_in_id}": one(),
     "DELETE /v1/devices/{device}": one(of_worker=True),
+    "DELETE /v1/exports/{export_id}": one(),
     # Nobody's in particular.
     "GET /v1/organisations": Row(Shows.ALL),  # who takes cases: no secret among those who refer to each other
     "GET /v1/breaches": Row(Shows.ALL),  # one log for the whole installation, for those in charge
@@ -244,6 +270,7 @@ ROWS: Final[dict[str, Row]] = {
     "POST /v1/parties/{party_id}/dispute": Row(Shows.ALL),
     "DELETE /v1/parties/{party_id}/dispute": Row(Shows.ALL),
     "OPTIONS /v1/blobs": Row(Shows.ALL),
+    "POST /v1/exports": Row(Shows.SELF),
     "GET /v1/me": Row(Shows.SELF),
     "PATCH /v1/me": Row(Shows.SELF),
     "POST /v1/me/totp": Row(Shows.SELF),

@@ -38,7 +38,7 @@ class Kept:
     @property
     def of_the_case(self) -> tuple[str, ...]:
         """What names this case, its parts and its people; who works on it is no secret to colleagues."""
-        workers = {"worker_id", "sign_in_id", "device"}
+        workers = {"worker_id", "sign_in_id", "device", "export_id"}
         return (*(one for name, one in self.ids.items() if name not in workers), self.code, self.phone)
 
 
@@ -180,7 +180,7 @@ class Town:
         return {"wall_id": walls[-1], "hold_id": hold, "worker_id": str(owner.id)}
 
     def _lists(self, owner: Worker, case_id: str) -> dict[str, str]:
-        """A task, an arrival, and where the owner is signed in."""
+        """An export, a task, an arrival, and where the owner is signed in."""
         lead, now = self.supervisors[0], self.here.clock.now()
         with self.here.office.work(now) as uow:
             uow.records.add_task(
@@ -190,7 +190,12 @@ class Town:
         arrivals = self.ask(lead, "GET", "/v1/intake?limit=200").json()["items"]
         sign_in(self.here, owner.username, device_id=f"desk-{self._made}")
         signed = self.ask(lead, "GET", f"/v1/workers/{owner.id}/sign-ins").json()["items"]
+        wish = {"profile": "anonymised", "format": "csv", "locale": "en"}
+        export = self.ask(lead, "POST", "/v1/exports", wish).json()["id"]
+        while self.here.application.exports.step(self.here.clock.now()):
+            pass
         return {
+            "export_id": export,
             "task_id": next(task["id"] for task in tasks if task["case_id"] == case_id),
             "arrival_id": next(one["id"] for one in arrivals if one["case_id"] == case_id),
             "sign_in_id": next(one["id"] for one in signed if one["device_id"]),

@@ -5,10 +5,12 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.concurrency import run_in_threadpool
 
 _AT_ONCE: Final = 1  # one thread at a time runs Python: a second one would only make every other wait
+_USUAL_SECONDS: Final = sys.getswitchinterval()
 _GIVE_WAY_SECONDS: Final = 0.0005
 _REMEMBERED: Final = 20_000
 _Answer = TypeVar("_Answer")
@@ -21,12 +23,11 @@ def _giving_way(work: Callable[[], _Answer]) -> _Answer:
     times that is best: where all are short it only costs to change hands more often. Source:
     docs/performance.md#door. One large page is made at a time, so nobody else sets this meanwhile.
     """
-    usual = sys.getswitchinterval()
     sys.setswitchinterval(_GIVE_WAY_SECONDS)
     try:
         return work()
     finally:
-        sys.setswitchinterval(usual)
+        sys.setswitchinterval(_USUAL_SECONDS)
 
 
 class Turns:
@@ -39,14 +40,16 @@ class Turns:
 
     def __init__(self) -> None:
         """Nobody waits."""
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        # A server has one loop; in tests each request may have its own, and they must not meet here.
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
         self._going_on: OrderedDict[str, None] = OrderedDict()
 
     async def take(self, cursor: str | None, work: Callable[[], _Answer]) -> _Answer:
         """What the work gives: at once for a short pull, in turn for a large one."""
         if cursor and cursor not in self._going_on:
             return await run_in_threadpool(work)
-        async with self._slots:
+        slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
+        async with slots:
             return await run_in_threadpool(_giving_way, work)
 
     def goes_on(self, cursor: str) -> None:

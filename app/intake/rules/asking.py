@@ -1,4 +1,4 @@
-"""Questions that only the end of a text shows (the particle of doubt, a bare "not"), or its first word."""
+"""Questions that only the end of a text shows (the particle of doubt, a bare "not"), or its first words."""
 
 import re
 from collections.abc import Iterator
@@ -20,6 +20,14 @@ _LATER: Final = re.compile(
     r"(how (?:to|does|do|much|many|long|is|are|will)|is (?:it|there|this)|are there|does the|which"
     r"|what (?:is|are|law|kind|happens?|documents?|papers?)|where (?:is|are|does)"
     r"|who (?:is|are|will|must|should))(?= )(?! +(?:escape|get out|run|leave))"
+)
+# Romanised តើ at the beginning; elsewhere the same letters are តែ "but, only".
+_TAE: Final = re.compile(r"^ *(?:(?:bong|som suor|sour sdey)[ ,]+)*(tae|taer|ter)(?= )")
+# "Can my husband be deported …" asks throughout; "can you come", "can we get out" do not.
+_MAY: Final = re.compile(
+    r"^ *(?:(?:hello|hi|hey|dear|please|pls|sir|madam|team|sister|brother|bong)[ ,.!]+)*"
+    r"((?:can|could|may|will|would|should)(?= )"
+    r"(?! +(?:not|you|someone|somebody|anyone|anybody|we|i (?:get out|go|come|leave|escape|run))))"
 )
 # "… or not", unless it is "still not", "and not", "will not give".
 _NOT: Final = re.compile(rf"(?<![ែៅ])(?<![ែៅ] )(?<! ក)(?<!លុយ)(?<!ប្រាក់)(?<=[\u1780-\u17d3 ])(អត់){_CALLED}")
@@ -46,12 +54,10 @@ def question_ends(loose: str) -> Iterator[tuple[str, int, int]]:
     """How and where the loose key begins or ends like a question.
 
     `question_end` where no denial stands anywhere near, `clause_question` where none stands in the last
-    clause: the latter may still be the end of a long denial. `which_end` where it asks for one of many.
+    clause: the latter may still be the end of a long denial. `which_end` where it asks for one of many,
+    `may_start` where it begins by asking what may be.
     """
-    if opening := _OPENING.search(loose):
-        yield "question_start", *opening.span(1)
-    for later in _LATER.finditer(loose):
-        yield "question_start", *later.span(1)
+    yield from _openings(loose)
     tail = max(0, len(loose) - _TAIL)
     which = _WHICH.search(loose, tail)
     if which and not _DENIED.search(loose, max(0, which.start() - _REACH), which.start()):
@@ -72,3 +78,15 @@ def question_ends(loose: str) -> Iterator[tuple[str, int, int]]:
         if not _DENIED.search(loose, clause, found.start()):
             yield "clause_question", *found.span(1)
         return
+
+
+def _openings(loose: str) -> Iterator[tuple[str, int, int]]:
+    """How the text, or a later clause of it, begins like an English question."""
+    if opening := _OPENING.search(loose):
+        yield "question_start", *opening.span(1)
+    if asks := _TAE.search(loose):
+        yield "question_start", *asks.span(1)
+    if may := _MAY.search(loose):
+        yield "may_start", *may.span(1)
+    for later in _LATER.finditer(loose):
+        yield "question_start", *later.span(1)

@@ -17,6 +17,7 @@ _NOT: Final = frozenset({"not"})
 _IF: Final = frozenset({"if"})
 _CASES: Final = frozenset({"when_they", "case_word"})
 _VIOLENCE: Final = frozenset({"hit", "rape", "kill", "threat", "sleep_with"})
+_WANTS_TO_KNOW: Final = frozenset({"want_know"})
 _BOSSES: Final = frozenset({"boss", "broker", "police"})
 _DENIED_WITHIN: Final = 4  # characters: "if I *do* not"
 _ASKING: Final = frozenset({
@@ -31,6 +32,7 @@ _DEADLY: Final = frozenset({"kill", "threat"})
 _SENDER: Final = frozenset({"i", "we"})
 _GENERAL: Final = "general_"
 _OPENS: Final = frozenset({"ask_open"})
+_MAY_OPENS: Final = frozenset({"may_start"})
 _FRAMES: Final = frozenset({"asked"})
 _IF_FRAMES: Final = frozenset({"asked_if"})
 _SAID: Final = frozenset({"say", "threat"})
@@ -59,7 +61,7 @@ _BESIDE_THE_POINT: Final = frozenset({"hearsay", "inquiry_word", "help_q", "help
 _CALLS: Final = frozenset({"help", "urgent"})
 _FAMILY: Final = frozenset({"kin"})
 _DONE: Final = frozenset({"already"})
-_MODAL: Final = frozenset({"can_modal"})
+_MODAL: Final = frozenset({"can_modal", "can_q"})
 # "We" is anybody in a question; what was done to "us" is told by `own_told`.
 _CONCERNED: Final = frozenset({"i", "kin", "that_person"})
 _ASKS_WITHIN: Final = 3  # characters between `which` and `help`
@@ -171,6 +173,9 @@ def _asked(index: Index, loose: str) -> list[Span]:
         stop = _STOP.search(loose, hit.end)
         spans.append((hit.start, stop.start() if stop else len(loose)))
     threats = {hit.start for hit in _threats(index, _VIOLENCE)}
+    for hit in _hits(index, _MAY_OPENS):
+        stop = _STOP_OR_COMMA.search(loose, hit.end)
+        spans.append((hit.start, stop.start() if stop else len(loose)))
     # A condition that somebody sets is a report.
     return spans + [(hit.start, hit.end) for hit in _hits(index, _IF_FRAMES) if hit.start not in threats]
 
@@ -198,7 +203,8 @@ def _threats(index: Index, beside: frozenset[str]) -> list[Hit]:
     """The conditions that somebody sets: "he says *if* I leave, …", and "*if* I do not work, they beat me"
     where one of the groups `beside` was found.
     """
-    said = [hit.end for hit in _hits(index, _SAID)]
+    asked = [(hit.start, hit.end) for hit in _hits(index, _WANTS_TO_KNOW)]
+    said = [hit.end for hit in _hits(index, _SAID) if not _within(hit, asked)]
     denied = [hit.start for hit in _hits(index, _NOT)] if index.has(beside) else []
     own = _hits(index, _SENDER)
     threats = []

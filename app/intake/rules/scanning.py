@@ -166,8 +166,6 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
     found.extend(
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
-    found.extend(Hit(group, start, end, 1.0) for group, start, end in question_ends(seen.loose))
-    found.extend(Hit("question_mark", *mark.span(), 1.0) for mark in _QUESTION_MARK.finditer(seen.loose))
     masks: dict[int, list[Hit]] = {}
     for mask in found:
         if mask.group == "mask":
@@ -179,6 +177,8 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
             for hit in found
             if not ((hit.start in masks or hit.end - 1 in masks) and _is_masked(hit, masks))
         ]
+    found.extend(Hit(group, start, end, 1.0) for group, start, end in question_ends(seen.loose))
+    found.extend(Hit("question_mark", *mark.span(), 1.0) for mark in _QUESTION_MARK.finditer(seen.loose))
     # Three stable sorts by one field each are faster than one by a key that is made for every hit.
     found.sort(key=attrgetter("end"), reverse=True)
     found.sort(key=attrgetter("weight"), reverse=True)
