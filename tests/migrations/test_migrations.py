@@ -22,17 +22,7 @@ from sqlalchemy import JSON, Boolean, Connection, Integer, LargeBinary, Table, U
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
-import app.attachments.tables
-import app.calls.tables
-import app.cases.tables
-import app.circumstances.tables
-import app.escalation.tables
-import app.intake.tables
-import app.outbox.tables
-import app.statistics.tables
-import app.store.feed
-import app.store.heartbeats
-import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them
+import app.bootstrap  # noqa: F401 - importing what knows every room registers every table
 from app.audit.tables import head as audit_head
 from app.identity.tables import organisations, workers
 from app.store.database import Database
