@@ -11,11 +11,14 @@ import app.attachments.tables
 import app.audit.tables
 import app.calls.tables
 import app.cases.tables
+import app.circumstances.tables
 import app.escalation.tables
+import app.exports.tables
 import app.identity.tables
 import app.intake.tables
 import app.outbox.tables
 import app.privacy.tables
+import app.statistics.tables
 import app.store.feed
 import app.store.heartbeats
 import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them

@@ -31,6 +31,8 @@ _PREFIX: Final = "SPEAN_"
 _HERE: Final = Path(__file__).resolve().parents[1]  # so that the command works from any folder
 _GATEWAY: Final = re.compile(r"SPEAN_GATEWAY_([A-Z0-9_]+)_SECRET")
 _FOR_TESTS: Final = "SPEAN_TEST_"
+_PARTS_OF_A_YEAR: Final = (1, 3, 6, 12)
+_PUBLISHED_AFTER: Final = timedelta(days=7)
 
 
 class Environment(StrEnum):
@@ -100,6 +102,12 @@ def _database(url: str) -> str:
     return url
 
 
+def _months(number: int) -> int:
+    if number not in _PARTS_OF_A_YEAR:
+        raise ValueError("must cut a year into equal parts: 1, 3, 6 or 12 months")
+    return number
+
+
 def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
@@ -120,6 +128,9 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 # A file is looked at whole, in memory, before it is kept.
 AttachmentBytes = Annotated[int, Field(ge=1, le=500_000_000)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
+# Below this a count points at people. Source: docs/statistics.md#k
+SmallCell = Annotated[int, Field(ge=5, le=1_000)]
+PublishedMonths = Annotated[int, AfterValidator(_months)]
 
 
 class Settings(BaseSettings):
@@ -137,6 +148,7 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEMO
     keys_file: Path = Path("var/keys.json")
     audit_anchors_file: Path | None = None
+    erasures_file: Path | None = None
     config_dir: Path = _HERE / "config"
     locales_dir: Path = _HERE / "locales"
     files_dir: Path = Path("var/files")
@@ -161,6 +173,8 @@ class Settings(BaseSettings):
     attachment_open_uploads: PositiveInt = 20
     attachment_unfinished_for: Length = timedelta(days=7)
     attachments_keep_position: bool = False
+    export_kept_for: Length = timedelta(hours=72)
+    export_scratch_dir: Path | None = None
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
@@ -171,7 +185,12 @@ class Settings(BaseSettings):
     device_requests_per_minute: NonNegativeInt = 2_400
     worker_case_limit: PositiveInt = 30
     sync_closed_days: PositiveInt = 30
+    sync_offline_days: PositiveInt = 14
     sync_hint_seconds: NonNegativeInt = 55
+    small_cell_k: SmallCell = 11
+    small_cell_insiders: bool = False
+    published_months: PublishedMonths = 1
+    published_after: Length | None = None
 
     gateway_secrets: dict[str, str] = Field(
         default={}, repr=False, description="SPEAN_GATEWAY_<NAME>_SECRET by NAME"
@@ -206,6 +225,16 @@ class Settings(BaseSettings):
         return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
 
     @property
+    def scratch_dir(self) -> Path:
+        """Where exports lie in the clear while they are made: never among the files, which are backed up."""
+        return self.export_scratch_dir or self.files_dir.with_name("export-scratch")
+
+    @property
+    def ledger_file(self) -> Path:
+        """Where erasures on request are noted outside the database: beside the keys unless said otherwise."""
+        return self.erasures_file or self.keys_file.with_name("erasures.ledger")
+
+    @property
     def attachment_limits(self) -> Limits:
         """How large files may be, and how many may be on their way."""
         return Limits(
@@ -225,6 +254,13 @@ class Settings(BaseSettings):
             daily_budget=self.callback_daily_budget, countries=frozenset(self.callback_countries),
             retries=self.callback_retries,
         )  # fmt: skip
+
+    @property
+    def published_behind(self) -> timedelta | None:
+        """How long after its end a window may be published; None, as in the demo: also before its end."""
+        if self.published_after is None and self.environment is Environment.PRODUCTION:
+            return _PUBLISHED_AFTER
+        return self.published_after
 
     @property
     def runs_worker_inside(self) -> bool:

@@ -30,6 +30,7 @@ _ALL = {
     "sync": "sync",
     "csv": "exporting",
     "fold": "folding",
+    "statistics": "statistics",
     "recordings": "recordings",
 }
 

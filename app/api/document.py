@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.api.examples import ANSWERED, SENT
+from app.api.examples_statistics import STATISTICS
 from app.api.problems import BY_STATUS, TYPE
 
 _JSON: Final = "application/json"
@@ -37,7 +38,7 @@ def _finished(document: dict[str, Any]) -> dict[str, Any]:
         for status, answer in answers.items():
             _as_problem(int(status), answer)
             for shown in answer.get("content", {}).values():
-                _exemplify(shown, ANSWERED)
+                _exemplify(shown, {**ANSWERED, **STATISTICS})
     return document
 
 

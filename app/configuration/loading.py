@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from app.cases.rules.consent import Recipient
+from app.configuration.around import CircumstancesFile, ExchangeRatesFile
 from app.configuration.reading import Place, Reading, read_file
 from app.configuration.schema import (
     CategoriesFile,
@@ -50,14 +51,21 @@ def load_configuration(folder: Path) -> Configuration:
     gateways = read_file(folder / "gateways.yaml", GatewaysFile, section="gateways", required=False)
     retention = read_file(own_or_shipped(folder, "retention.yaml"), RetentionFile, section="months")
     consent = read_file(own_or_shipped(folder, "consent.yaml"), ConsentFile, section="purposes")
+    around = read_file(own_or_shipped(folder, "circumstances.yaml"), CircumstancesFile, section="sectors")
+    rates = read_file(own_or_shipped(folder, "exchange_rates.yaml"), ExchangeRatesFile, section="rates")
     _check_categories(categories, escalation, organisations)
     _check_retention(categories, retention)
     _check_ladders(escalation)
     _check_twins(organisations, gateways)
     _check_words(words)
     _check_consent(consent, categories)
+    readings = (
+        categories, escalation, days_off, organisations, gateways, words, retention, consent, around, rates,
+    )  # fmt: skip
+    problems = tuple(problem for reading in readings for problem in reading.problems)
     if (
-        categories.content is None
+        problems
+        or categories.content is None
         or escalation.content is None
         or days_off.content is None
         or organisations.content is None
@@ -65,13 +73,10 @@ def load_configuration(folder: Path) -> Configuration:
         or words.content is None
         or retention.content is None
         or consent.content is None
-        or any(
-            reading.problems
-            for reading in (categories, escalation, organisations, gateways, words, retention, consent)
-        )
+        or around.content is None
+        or rates.content is None
     ):
-        readings = (categories, escalation, days_off, organisations, gateways, words, retention, consent)
-        raise ConfigurationError(tuple(problem for reading in readings for problem in reading.problems))
+        raise ConfigurationError(problems)
     return Configuration(
         ladders=escalation.content.typed(days_off.content),
         organisations=tuple(entry.typed() for entry in organisations.content.organisations),
@@ -81,6 +86,7 @@ def load_configuration(folder: Path) -> Configuration:
         retention=retention.content.typed(),
         consent=consent.content.typed(),
         child_signs=consent.content.children.typed(),
+        surroundings=around.content.typed(rates.content),
     )
 
 

@@ -101,11 +101,13 @@ Filled = Annotated[str, Field(min_length=1)]
 Country = Annotated[str, AfterValidator(_country)]
 
 
-class _Group(BaseModel):
+class Group(BaseModel):
+    """One group of settings: nothing that we do not know may stand in it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-class Names(_Group):
+class Names(Group):
     """One name in both languages of the staff."""
 
     km: Filled
@@ -119,7 +121,7 @@ class Names(_Group):
 NamesField = Annotated[Names, BeforeValidator(_in_both_languages)]
 
 
-class CalendarEntry(_Group):
+class CalendarEntry(Group):
     """When the office is open."""
 
     timezone: Annotated[ZoneInfo, PlainValidator(_zone)]
@@ -140,14 +142,14 @@ class CalendarEntry(_Group):
         )
 
 
-class RungEntry(_Group):
+class RungEntry(Group):
     """Whom to tell, and after how long."""
 
     after: SpanField
     to: Literal["owner", "duty_lead", "supervisor", "coordinator"]
 
 
-class ProfileEntry(_Group):
+class ProfileEntry(Group):
     """The clocks and the ladder of one urgency."""
 
     clock: Literal["always", "business"]
@@ -170,21 +172,21 @@ class ProfileEntry(_Group):
         )
 
 
-class WhenEntry(_Group):
+class WhenEntry(Group):
     """The conditions of an override, of which at least one is set."""
 
     category: str | None = None
     members_gte: Annotated[int, Field(ge=1)] | None = None
 
 
-class OverrideEntry(_Group):
+class OverrideEntry(Group):
     """Which profile holds where the conditions are met."""
 
     when: WhenEntry
     use: Urgency
 
 
-class EscalationFile(_Group):
+class EscalationFile(Group):
     """escalation.yaml."""
 
     calendar: CalendarEntry
@@ -205,21 +207,21 @@ class EscalationFile(_Group):
         )
 
 
-class DayEntry(_Group):
+class DayEntry(Group):
     """One day that differs, and why."""
 
     date: date
     why: Filled
 
 
-class HolidaysFile(_Group):
+class HolidaysFile(Group):
     """holidays.yaml."""
 
     extra_days: list[DayEntry] = []
     working_days: list[DayEntry] = []
 
 
-class OrganisationEntry(_Group):
+class OrganisationEntry(Group):
     """One organisation and what it takes on."""
 
     code: Code
@@ -245,13 +247,13 @@ class OrganisationEntry(_Group):
         )
 
 
-class OrganisationsFile(_Group):
+class OrganisationsFile(Group):
     """organisations.yaml."""
 
     organisations: Annotated[list[OrganisationEntry], Field(min_length=1)]
 
 
-class CategoryEntry(_Group):
+class CategoryEntry(Group):
     """One thing that a case can be about."""
 
     label: NamesField
@@ -263,13 +265,13 @@ class CategoryEntry(_Group):
         return CategoryConfig(code, self.label.typed(), self.urgency, tuple(self.indicators))
 
 
-class CategoriesFile(_Group):
+class CategoriesFile(Group):
     """categories.yaml."""
 
     categories: dict[Code, CategoryEntry]
 
 
-class GatewayEntry(_Group):
+class GatewayEntry(Group):
     """One phone that acts as a gateway."""
 
     name: Code
@@ -282,7 +284,7 @@ class GatewayEntry(_Group):
         return GatewayConfig(self.name, self.protocol, self.country, self.number)
 
 
-class ConversationFile(_Group):
+class ConversationFile(Group):
     """conversation.yaml: single words that mean something by themselves."""
 
     silence: Annotated[list[Filled], Field(min_length=1)]
@@ -306,7 +308,7 @@ class ConversationFile(_Group):
         )
 
 
-class GatewaysFile(_Group):
+class GatewaysFile(Group):
     """gateways.yaml."""
 
     gateways: list[GatewayEntry] = []
@@ -316,7 +318,7 @@ Months = Annotated[int, Field(ge=1, le=600)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
-class RetentionFile(_Group):
+class RetentionFile(Group):
     """retention.yaml: how long what identifies people is kept after a case was closed."""
 
     default_months: Months = 24
@@ -329,14 +331,14 @@ class RetentionFile(_Group):
         return RetentionRules(self.default_months, self.months, self.texts_days, self.raw_days)
 
 
-class PurposeEntry(_Group):
+class PurposeEntry(Group):
     """One thing that people are asked consent for."""
 
     label: NamesField
     for_each_organisation: bool = False
 
 
-class RecipientEntry(_Group):
+class RecipientEntry(Group):
     """What a recipient asks of whoever refers a case to them."""
 
     needs: Code
@@ -347,7 +349,7 @@ class RecipientEntry(_Group):
         return Asking(self.needs, self.second_person)
 
 
-class ChildrenEntry(_Group):
+class ChildrenEntry(Group):
     """What makes a person of unknown age count as a child."""
 
     categories: list[Code] = []
@@ -358,7 +360,7 @@ class ChildrenEntry(_Group):
         return ChildSigns(frozenset(self.categories), frozenset(self.rules))
 
 
-class ConsentFile(_Group):
+class ConsentFile(Group):
     """consent.yaml."""
 
     purposes: dict[Code, PurposeEntry]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.cases.rules.consent import ConsentPolicy
 from app.cases.rules.guards import ChildSigns
+from app.circumstances.rules import Surroundings
 from app.escalation.rules import Ladders
 from app.intake.rules.conversation import Keywords
 from app.kernel.phone import Phone
@@ -98,3 +99,4 @@ class Configuration:
     retention: RetentionRules
     consent: ConsentPolicy
     child_signs: ChildSigns
+    surroundings: Surroundings

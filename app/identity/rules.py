@@ -32,6 +32,7 @@ class Action(StrEnum):
     READ_INTAKE = "read_intake"
     READ_TASKS = "read_tasks"
     EXPORT_CASES = "export_cases"
+    READ_STATISTICS = "read_statistics"  # counts and shares of cases, which show nobody
     ERASE = "erase"  # erase on request, and see what was erased
     LOG_BREACHES = "log_breaches"
     CHANGE_SECRETS = "change_secrets"  # one's own second factor and second password
@@ -40,6 +41,7 @@ class Action(StrEnum):
     OVERRIDE_CONSENT = "override_consent"  # and agree to another's override
     GUARD_CASES = "guard_cases"  # conflict walls and legal holds
     READ_DISCLOSURES = "read_disclosures"
+    MANAGE_PARTIES = "manage_parties"  # the register of recruiters, employers, brokers and sites
     TRAIN_WORKERS = "train_workers"  # say who is trained to work with children
     SYNC = "sync"  # hold copies of cases on a device
     REVOKE_DEVICES = "revoke_devices"  # also those of others
@@ -52,8 +54,8 @@ _FIELD: Final = frozenset({
 _LEAD: Final = _FIELD | {Action.ASSIGN_CASES, Action.READ_INTAKE, Action.REVOKE_DEVICES}
 _PEOPLE: Final = frozenset({Action.MANAGE_SIGN_INS, Action.RESET_PASSWORDS})
 _SUPERVISOR: Final = _LEAD | _PEOPLE | {
-    Action.EXPORT_CASES, Action.ERASE, Action.LOG_BREACHES, Action.OVERRIDE_CONSENT, Action.GUARD_CASES,
-    Action.READ_DISCLOSURES, Action.TRAIN_WORKERS,
+    Action.EXPORT_CASES, Action.READ_STATISTICS, Action.ERASE, Action.LOG_BREACHES, Action.OVERRIDE_CONSENT,
+    Action.GUARD_CASES, Action.READ_DISCLOSURES, Action.TRAIN_WORKERS, Action.MANAGE_PARTIES,
 }  # fmt: skip
 _ADMIN: Final = _PEOPLE | {
     Action.SEE_SELF, Action.CHANGE_SECRETS, Action.REVOKE_DEVICES, Action.LOG_BREACHES,
@@ -65,8 +67,11 @@ _MAY: Final = {
     Role.COORDINATOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
 }
-# What a stolen token must not be enough for: these ask for a password given lately.
-_FRESH: Final = frozenset({Action.EXPORT_CASES, Action.CHANGE_SECRETS, Action.RESET_PASSWORDS})
+# What a stolen token must not be enough for: these ask for a password given lately. Whatever stops harm
+# (a wall, a hold, the end of a sign-in or a device) does not: it must go quickly.
+_FRESH: Final = frozenset({
+    Action.EXPORT_CASES, Action.CHANGE_SECRETS, Action.RESET_PASSWORDS, Action.TRAIN_WORKERS, Action.ERASE,
+})  # fmt: skip
 _BEFORE_TOTP: Final = frozenset({Action.OPEN_DOOR, Action.SEE_SELF, Action.CHANGE_SECRETS})
 FRESH_FOR: Final = timedelta(minutes=10)
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})

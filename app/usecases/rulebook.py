@@ -12,6 +12,7 @@ from app.calls.rules.callbacks import CallbackRules
 from app.cases.rules.consent import ConsentPolicy
 from app.cases.rules.guards import ChildSigns
 from app.cases.rules.stages import Outcome, Status
+from app.circumstances.rules import PartyKind, Surroundings
 from app.escalation.rules.ladder import Ladders, Profile
 from app.i18n.catalogue import Catalogues
 from app.i18n.wording import UnsafeWords
@@ -65,8 +66,10 @@ class Rulebook:
     ways: tuple[Way, ...] = ()
     own_numbers: frozenset[Phone] = frozenset()
     category_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    category_indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ILO's signs
     worker_limit: int = 30
     held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
+    offline_for: timedelta = timedelta(days=14)  # how long a device may stay away before it is locked
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     call_maker: Maker | None = None
@@ -74,13 +77,18 @@ class Rulebook:
     retention: RetentionRules = field(default_factory=RetentionRules)
     consent: ConsentPolicy = field(default_factory=ConsentPolicy)
     child_signs: ChildSigns = field(default_factory=ChildSigns)
+    surroundings: Surroundings = field(default_factory=Surroundings)
     attachments: Limits = field(default_factory=Limits)
+    small_cell_k: int = 11  # no smaller count is published
+    small_cell_insiders: bool = False  # whether an organisation that knows its own people is kept out as well
+    published_months: int = 1  # how long a published window is
+    published_after: timedelta | None = timedelta(days=7)  # behind its end; None does not wait for the end
     passed: Callable[[str], None] = field(default=_nothing)
 
     @cached_property
     def code_lists(self) -> Mapping[str, list[dict[str, str]]]:
         """The codes that cases hold, by the name of their list, each with its name in km and en."""
-        named = {"status": Status, "outcome": Outcome, "urgency": Urgency, "role": Role}
+        named = {"status": Status, "outcome": Outcome, "urgency": Urgency, "role": Role, "party": PartyKind}
         lists = {
             family: [{"code": code.value, **self._names(f"{family}.{code.value}")} for code in codes]
             for family, codes in named.items()
@@ -89,6 +97,9 @@ class Rulebook:
             {"code": code, "urgency": floor.value, **self.category_names.get(code, {})}
             for code, floor in sorted(self.floors.items())
         ]
+        around = self.surroundings
+        lists["sector"] = [{"code": one.code, **one.labels} for one in around.sectors.values()]
+        lists["province"] = [{"code": code, **names} for code, names in around.provinces.items()]
         return lists
 
     @cached_property

@@ -107,6 +107,13 @@ def test_a_role_that_needs_a_code_may_only_set_one_up_before_it_has_one() -> Non
     Holder(_worker(Role.CASEWORKER), uuid4()).must_be_allowed(Action.READ_CASES, NOW, totp_roles=roles)
 
 
+def test_supervisors_and_coordinators_read_statistics_without_a_fresh_sign_in_and_nobody_else_does() -> None:
+    may = {role for role in Role if _worker(role).may(Action.READ_STATISTICS)}
+    assert may == {Role.SUPERVISOR, Role.COORDINATOR}
+    held = Holder(_worker(Role.SUPERVISOR), uuid4(), signed_in_at=NOW)
+    held.must_be_allowed(Action.READ_STATISTICS, NOW + timedelta(days=20), totp_roles=NOBODY)
+
+
 @pytest.mark.parametrize(
     ("role", "of", "other", "of_other", "may"),
     [

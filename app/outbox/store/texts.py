@@ -109,6 +109,12 @@ class OutboxStore:
         if text.case_id and text.purpose not in STAFF:
             self._touched.note(Kind.MESSAGE, text.id, text.case_id)
 
+    def count_alone(self, phone_index: bytes) -> None:
+        """Until the transaction ends nobody else counts what goes to this phone; SQLite has one writer."""
+        if self._connection.dialect.name == "postgresql":
+            number = int.from_bytes(phone_index[:8], "big", signed=True)
+            self._connection.execute(select(func.pg_advisory_xact_lock(number)))
+
     def automatic_since(self, phone: Phone, since: datetime) -> int:
         """How many automatic texts went, or will go, to a phone since then."""
         return len(self._since(_AUTOMATIC_SINCE, phone, since))
@@ -280,6 +286,23 @@ class OutboxStore:
         """How this phone may be used without harm: the strictest of what its cases say of it."""
         return self.rule_for(phone).safety
 
+    def safety_by_index(self, indexes: Iterable[bytes]) -> dict[bytes, SafeContact]:
+        """As safety_of, for many phones of which only the blind index is known: `country` is not told."""
+        wanted = list(indexes)
+        told = self.safety.of_phones(wanted)
+        asked = select(phone_rules.c.phone_index, phone_rules.c.opted_out_at)
+        silent = {
+            bytes(row.phone_index): row.opted_out_at
+            for row in self._connection.execute(asked.where(phone_rules.c.phone_index.in_(wanted)))
+        }
+        return {
+            index: replace(strictest(told.get(index, ())), opted_out_at=silent.get(index)) for index in wanted
+        }
+
+    def wrote_again(self, phone: Phone, at: datetime) -> None:
+        """A text came from the phone: whatever a carrier said of it before, it takes texts."""
+        self._connection.execute(_WROTE_AGAIN, {"phone": self.phone_index(phone), "wrote_at": at})
+
     def set_rule(self, phone_index: bytes, **values: datetime | None) -> None:
         """Change what is known of one phone."""
         insert_or_change(self._connection, phone_rules, {"phone_index": phone_index}, values)
@@ -377,3 +400,11 @@ _ACKNOWLEDGED_SINCE: Final = (
     select(outbox.c.id).where(*_SINCE, outbox.c.purpose == Purpose.ACKNOWLEDGE).limit(1)
 )
 _RULE: Final = select(phone_rules).where(phone_rules.c.phone_index == bindparam("phone"))
+_WROTE_AGAIN: Final = (
+    update(phone_rules)
+    .where(
+        phone_rules.c.phone_index == bindparam("phone"),
+        phone_rules.c.cannot_text_since < bindparam("wrote_at"),
+    )
+    .values(cannot_text_since=None)
+)

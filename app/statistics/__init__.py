@@ -1,0 +1,1 @@
+"""What happened, counted: indicators over cases and contacts, and what of them may be published."""

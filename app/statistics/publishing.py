@@ -1,0 +1,121 @@
+"""The one gate of published figures: each window is counted once, frozen, and every answer is cut from it."""
+
+from datetime import datetime
+from typing import Final
+
+from app.audit.rules import Deed
+from app.kernel.clock import day_begins
+from app.statistics.rules.money import dollars_told
+from app.statistics.rules.publishing import (
+    DIMENSIONS,
+    Figures,
+    Publication,
+    Question,
+    TooEarly,
+    Window,
+    figures_of,
+    is_due,
+    must_be_answerable,
+    select_cells,
+    windows_of,
+    with_money,
+    withheld_of,
+)
+from app.statistics.store.counting import CountingStore
+from app.statistics.store.released import ReleasedStore
+from app.usecases.unit_of_work import Office, UnitOfWork
+
+_PROGRAM: Final = "publishing"
+
+
+class _Taken(Exception):
+    """Somebody else froze a month of this window first."""
+
+
+def publish(office: Office, question: Question, now: datetime) -> Publication:
+    """What the frozen tables say to the question; windows that nobody asked for before are frozen now.
+
+    Asking again gives the same answer, whatever came in meanwhile and whoever asks. Windows from before
+    the first case and those that have not begun are left out; those that may not be published yet are
+    `pending`.
+    Raises: WindowTooSmall, WouldReveal, TooEarly.
+    """
+    must_be_answerable(question)
+    rules = office.rulebook
+    zone = rules.ladders.calendar.timezone
+    with office.look() as uow:
+        first = CountingStore(uow.connection, uow.vault).first_opened_at()
+        ledger = ReleasedStore(uow.connection).touching(question.since, question.until)
+        own = _own_code(uow, question)
+    known = {one.window: one for one in ledger}
+    windows = [
+        window
+        for window in windows_of(question, list(known), months=rules.published_months)
+        if first and first < day_begins(window.until, zone) and day_begins(window.since, zone) <= now
+    ]
+    due = [
+        window
+        for window in windows
+        if window in known
+        or is_due(ends_at=day_begins(window.until, zone), after=rules.published_after, now=now)
+    ]
+    pending = tuple(window for window in windows if window not in due)
+    if pending and not due:
+        raise TooEarly(until=pending[0].until.isoformat())
+    return _answer(question, [known.get(one) or _release(office, one, now) for one in due], pending, own)
+
+
+def _release(office: Office, window: Window, now: datetime) -> Figures:
+    """The window's tables, counted in one snapshot and frozen, by whoever comes first."""
+    figures, is_final = _counted(office, window, now)
+    if not is_final:
+        return figures
+    try:
+        with office.work(now) as uow:
+            if not ReleasedStore(uow.connection).keep(figures):
+                raise _Taken
+            details = {"since": str(window.since), "until": str(window.until), "k": figures.k}
+            uow.audit.record(Deed("statistics.released", _PROGRAM, details=details))
+    except _Taken:
+        with office.look() as uow:
+            (figures,) = ReleasedStore(uow.connection).touching(window.since, window.until)
+    return figures
+
+
+def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bool]:
+    """What may be told of the window as it is now, and whether that is to stay.
+
+    While a window goes on, an answer that tells of nobody is not kept: it says nothing that could be
+    subtracted from a later one.
+    """
+    rules, zone = office.rulebook, office.rulebook.ladders.calendar.timezone
+    begins_at, ends_at = day_begins(window.since, zone), day_begins(window.until, zone)
+    with office.snapshot() as uow:
+        store = CountingStore(uow.connection, uow.vault)
+        star, cases = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
+        recovered = store.recovered(window.since, window.until)
+    usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)
+    cells = with_money(figures_of(window, star, cases, rules.small_cell_k), usd)
+    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells))
+    return figures, now >= ends_at or any(cell.people for cell in cells)
+
+
+def _answer(
+    question: Question, figures: list[Figures], pending: tuple[Window, ...], own: str | None
+) -> Publication:
+    return Publication(
+        dimensions=DIMENSIONS,
+        cells=tuple(cell for one in figures for cell in select_cells(one.cells, question, own)),
+        k=max((one.k for one in figures), default=0),
+        as_released_at=max((one.released_at for one in figures), default=None),
+        windows=tuple(one.window for one in figures),
+        pending=pending,
+        withheld={one.window: one.withheld for one in figures},
+    )
+
+
+def _own_code(uow: UnitOfWork, question: Question) -> str | None:
+    """The code of the organisation that asks; None where every organisation's row may be seen."""
+    if question.organisation_id is None:
+        return None
+    return uow.identity.organisation_names()[question.organisation_id][0]

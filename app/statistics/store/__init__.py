@@ -1,0 +1,1 @@
+"""Statistics as the database counts them: nothing here loads a case or a person."""

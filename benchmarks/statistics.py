@@ -1,0 +1,182 @@
+"""Statistics over 100,000 cases: each indicator, and all of them in one summary, from one snapshot."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
+
+from app.bootstrap import Application
+from app.cases.rules.stages import Outcome
+from app.cases.tables import cases, members, persons
+from app.circumstances.tables import case_parties, circumstances, parties, recoveries
+from app.cli.demo import organisations_of
+from app.kernel.ids import new_id
+from app.statistics import service
+from app.statistics.rules.dimensions import Dimension
+from app.statistics.rules.periods import Period
+from app.statistics.service import Wish
+from benchmarks.crowd import Holder, Wanted, fill, staff
+from benchmarks.engines import Run
+from benchmarks.report import Result, median
+
+_CASES = 100_000
+_EVERY = timedelta(minutes=5)  # about a year for all of them
+_PARTIES = 300
+_AT_ONCE = 5_000
+_DESTINATIONS = ("TH", "TH", "TH", "MY", "KR", "JP", None)
+_SECTORS = ("fisheries", "construction", "domestic_work", "farming", "manufacturing", None)
+_PROVINCES = (*(f"KH-{number}" for number in range(1, 26)), None)
+Rows = dict[Table, list[dict[str, Any]]]
+
+
+def run(given: Run) -> list[Result]:
+    """Milliseconds of each indicator, the middle of some rounds, nobody else at work."""
+    found: dict[str, dict[str, Any]] = {}
+    for engine in given.engines:
+        with given.application(engine) as application:
+            _fill(application)
+            for name, milliseconds in _measured(given, application).items():
+                found.setdefault(name, {"indicator": name})[f"{engine.name}, ms"] = milliseconds
+    crowd = (
+        f"{_CASES:,} cases of a year, as many texts, two clocks each, {_PARTIES} companies, somebody written "
+        f"down in two of three; {given.size(3, 7)} rounds, at rest"
+    )
+    notes = [
+        crowd,
+        "all of them: `service.summary` in the internal view, with 15 tables, from one snapshot",
+    ]
+    return [Result("Statistics", list(found.values()), notes)]
+
+
+def _measured(given: Run, application: Application) -> dict[str, float]:
+    office, now = application.office, application.clock.now()
+    day = now.date().replace(day=1)
+    period = Period(day.replace(year=day.year - 2), (day + timedelta(days=32)).replace(day=1))
+    wish = Wish(period, "internal", None, "en", now)
+    asked: dict[str, Callable[[], object]] = {
+        "contacts": lambda: service.contacts(office, wish),
+        "cases by destination": lambda: service.cases(office, wish, [Dimension.DESTINATION]),
+        "cases by category and sex": lambda: service.cases(office, wish, [Dimension.CATEGORY, Dimension.SEX]),
+        "times": lambda: service.times(office, wish),
+        "escalations": lambda: service.escalations(office, wish),
+        "caseload": lambda: service.caseload(office, wish),
+        "outcomes": lambda: service.outcomes(office, wish),
+        "money": lambda: service.money(office, wish, by_employer=True),
+        "parties": lambda: service.parties(office, wish, at_least=2),
+        "quality": lambda: service.quality(office, wish),
+        "years": lambda: service.years(office, wish),
+        "all of them": lambda: service.summary(office, period, None, "en", "internal", now),
+    }
+    return {name: _milliseconds(given, ask) for name, ask in asked.items()}
+
+
+def _milliseconds(given: Run, ask: Callable[[], object]) -> float:
+    ask()
+    rounds = []
+    for _ in range(given.size(3, 7)):
+        began = time.perf_counter()
+        ask()
+        rounds.append((time.perf_counter() - began) * 1e3)
+    return median(rounds)
+
+
+def _fill(application: Application) -> None:
+    """The crowd's cases, made different from one another, with people, companies and money."""
+    office, now = application.office, application.clock.now()
+    workers = staff(application, organisations_of(application), each=20, now=now)
+    holders = [
+        workers[number % len(workers)] if number % 11 else Holder(queue="coordinator")
+        for number in range(_CASES)
+    ]
+    fill(office, Wanted(holders, until=now, every=_EVERY))
+    rng = random.Random(5)
+    with office.database.write() as connection:
+        ids = connection.execute(select(cases.c.id, cases.c.opened_at).order_by(cases.c.opened_at)).all()
+        known = _companies(connection, workers[0].owner_id, now)
+        for begin in range(0, len(ids), _AT_ONCE):
+            _enrich(connection, rng, ids[begin : begin + _AT_ONCE], (known, workers[0].owner_id))
+    if not office.database.is_sqlite:
+        engine = office.database.engine
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+
+
+def _companies(connection: Connection, worker_id: Any, now: datetime) -> list[Any]:  # noqa: ANN401 - ids
+    kinds = ("recruiter", "employer", "broker", "site")
+    rows = [
+        {"id": new_id(now), "kind": kinds[number % 4], "created_at": now, "created_by": worker_id}
+        for number in range(_PARTIES)
+    ]
+    connection.execute(insert(parties), rows)
+    return [row["id"] for row in rows]
+
+
+def _enrich(connection: Connection, rng: random.Random, ids: Any, of: tuple[list[Any], Any]) -> None:  # noqa: ANN401 - rows
+    rows: Rows = {table: [] for table in (circumstances, persons, members, case_parties, recoveries)}
+    for row in ids:
+        for table, values in _around(rng, row.id, row.opened_at, of):
+            rows[table].append(values)
+    for table, values_of in rows.items():
+        connection.execute(insert(table), values_of)
+    connection.execute(_CHANGED, [_changed(rng, row, place) for place, row in enumerate(ids)])
+
+
+def _changed(rng: random.Random, row: Any, place: int) -> dict[str, Any]:  # noqa: ANN401 - a row
+    """How far a case has come: most are accepted, half are closed."""
+    accepted_at = row.opened_at + timedelta(seconds=rng.randrange(1, 300_000))
+    waits, outcome = place % 9 == 0, rng.choice([*Outcome, *[None] * len(Outcome)])
+    closed_at = accepted_at + timedelta(hours=rng.randrange(1, 900))
+    return {
+        "case": row.id, "destination": rng.choice(_DESTINATIONS), "level": f"U{1 + place % 4}",
+        "status": "triaged" if waits else ("closed" if outcome else "accepted"),
+        "accepted": None if waits else accepted_at,
+        "contacted": None if waits or place % 5 == 0 else accepted_at + timedelta(hours=1),
+        "closed": None if waits or not outcome else closed_at, "outcome": None if waits else outcome,
+    }  # fmt: skip
+
+
+def _around(
+    rng: random.Random,
+    case_id: UUID,
+    at: datetime,
+    of: tuple[list[Any], Any],
+) -> Iterator[tuple[Table, dict[str, Any]]]:
+    known, worker_id = of
+    yield circumstances, {
+        "case_id": case_id, "sector": rng.choice(_SECTORS), "origin_province": rng.choice(_PROVINCES),
+        "updated_at": at, "updated_by": worker_id,
+    }  # fmt: skip
+    yield case_parties, {
+        "case_id": case_id, "party_id": rng.choice(known), "added_at": at, "added_by": worker_id,
+    }  # fmt: skip
+    if rng.random() < 0.67:
+        person_id, wages = new_id(at), rng.choice((None, rng.randrange(10**7)))
+        yield persons, {
+            "id": person_id, "sex": rng.choice(("female", "male", "unknown")), "created_at": at,
+            "birth_date": rng.choice((None, date(rng.randrange(1960, 2015), 6, 1))),
+        }  # fmt: skip
+        yield members, {
+            "id": new_id(at), "case_id": case_id, "person_id": person_id, "status": "active",
+            "outcome": rng.choice((None, None, "repatriated")), "wages_minor": wages,
+            "wages_currency": "THB" if wages is not None else None, "created_at": at,
+        }  # fmt: skip
+    if rng.random() < 0.1:
+        yield recoveries, {
+            "id": new_id(at), "case_id": case_id, "minor": rng.randrange(10**7), "currency": "THB",
+            "day": at.date(), "worker_id": worker_id, "at": at,
+        }  # fmt: skip
+
+
+_CHANGED: Final = (
+    update(cases)
+    .where(cases.c.id == bindparam("case"))
+    .values(
+        destination_country=bindparam("destination"), urgency=bindparam("level"),
+        status=bindparam("status"), accepted_at=bindparam("accepted"),
+        first_contact_at=bindparam("contacted"), closed_at=bindparam("closed"), outcome=bindparam("outcome"),
+    )
+)  # fmt: skip
