@@ -10,7 +10,7 @@ import pytest
 from app.audit.tables import entries
 from app.identity.rules import Role
 from app.statistics.rules.dimensions import Dimension
-from tests.counted_town import Group, a_month, keep
+from tests.counted_town import Group, keep
 from tests.makers import LOTUS, TONLE, Installation
 from tests.statistics_town import a_town
 
