@@ -10,7 +10,7 @@ import pytest
 from app.audit.tables import entries
 from app.identity.rules import Role
 from app.statistics.rules.dimensions import Dimension
-from tests.counted_town import Group, a_month, keep
+from tests.counted_town import Group, keep
 from tests.makers import LOTUS, TONLE, Installation
 from tests.statistics_town import a_town
 
@@ -102,7 +102,7 @@ def test_published_counts_are_those_that_the_gate_released(here: Installation) -
 
 
 def test_nothing_published_in_a_small_town_tells_a_count_or_a_time(here: Installation) -> None:
-    keep(here, a_month(7, 1)[:1])
+    keep(here, [Group(4, 4)])
     coordinator = here.a_worker(Role.COORDINATOR)
     here.clock.set(NOW)
     summary = ask(here, coordinator, "summary").json()["summary"]
