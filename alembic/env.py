@@ -13,6 +13,7 @@ import app.calls.tables
 import app.cases.tables
 import app.circumstances.tables
 import app.escalation.tables
+import app.exports.tables
 import app.identity.tables
 import app.intake.tables
 import app.outbox.tables

@@ -39,7 +39,7 @@ from app.api import (
 from app.api.compression import Unpacked
 from app.api.document import describe
 from app.api.doors import Services
-from app.api.headers import SafeHeaders
+from app.api.headers import put_headers_on
 from app.api.hints import Hints
 from app.api.limits import BodyLimit
 from app.api.problems import Problems
@@ -72,7 +72,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     )
     app.state.services = Services(
         wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
-        wired.attachments.look_after, wired.sign_in_terms,
+        wired.export_files, wired.attachments.look_after, wired.sign_in_terms, wired.ledger.add,
     )  # fmt: skip
     app.state.hints = Hints(wired.office, wired.settings.sync_hint_seconds)
     duress.attach(app)
@@ -82,7 +82,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     app.add_middleware(SpeaksTus)
     app.add_middleware(BodyLimit, larger={PATH: wired.settings.attachment_max_bytes})
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
-    app.add_middleware(SafeHeaders)
+    put_headers_on(app, over_tls=wired.settings.public_base_url.startswith("https://"))
     for room in _ROOMS:
         app.include_router(room.door)
     describe(app)

@@ -148,6 +148,7 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEMO
     keys_file: Path = Path("var/keys.json")
     audit_anchors_file: Path | None = None
+    erasures_file: Path | None = None
     config_dir: Path = _HERE / "config"
     locales_dir: Path = _HERE / "locales"
     files_dir: Path = Path("var/files")
@@ -172,6 +173,8 @@ class Settings(BaseSettings):
     attachment_open_uploads: PositiveInt = 20
     attachment_unfinished_for: Length = timedelta(days=7)
     attachments_keep_position: bool = False
+    export_kept_for: Length = timedelta(hours=72)
+    export_scratch_dir: Path | None = None
     embed_worker: bool | None = None
     worker_poll_seconds: PositiveFloat = 0.5
     token_minutes: PositiveInt = 30
@@ -182,6 +185,7 @@ class Settings(BaseSettings):
     device_requests_per_minute: NonNegativeInt = 2_400
     worker_case_limit: PositiveInt = 30
     sync_closed_days: PositiveInt = 30
+    sync_offline_days: PositiveInt = 14
     sync_hint_seconds: NonNegativeInt = 55
     small_cell_k: SmallCell = 11
     small_cell_insiders: bool = False
@@ -219,6 +223,16 @@ class Settings(BaseSettings):
     def anchors_file(self) -> Path:
         """Where the ends of the audit chain are noted: beside the keys unless said otherwise."""
         return self.audit_anchors_file or self.keys_file.with_name("audit.anchors")
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where exports lie in the clear while they are made: never among the files, which are backed up."""
+        return self.export_scratch_dir or self.files_dir.with_name("export-scratch")
+
+    @property
+    def ledger_file(self) -> Path:
+        """Where erasures on request are noted outside the database: beside the keys unless said otherwise."""
+        return self.erasures_file or self.keys_file.with_name("erasures.ledger")
 
     @property
     def attachment_limits(self) -> Limits:

@@ -1,122 +1,222 @@
-"""The supervisors' CSV: rows a second against Python's csv writer on a raw cursor, and its memory."""
+"""Exports: rows a second against Python's csv writer on a raw cursor, memory, and intake meanwhile."""
 
 import csv
 import multiprocessing
-import os
+import random
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, insert, null, select
 
 from app.bootstrap import Application, build
+from app.cases.store.people import Person, person_values
+from app.cases.tables import cases, members, persons
+from app.channels.console.carrier import arrival
 from app.cli.demo import organisations_of
-from app.exports.rules import WantedCases
-from app.exports.service import Plan, stream
+from app.exports.contents import headings
+from app.exports.making import Making, make
+from app.exports.rules.asking import Format, Profile, Wanted
+from app.exports.rules.columns import COLUMNS, NARROW, Column, Sheet
+from app.exports.store.phones import PhoneBook
+from app.exports.store.rows import RowStore
+from app.exports.writers.csv_file import pieces
+from app.kernel.phone import Phone
 from app.settings import Settings
-from benchmarks.crowd import KHMER, Wanted, fill, staff
+from app.usecases.unit_of_work import UnitOfWork
+from benchmarks.crowd import KHMER, fill, staff
+from benchmarks.crowd import Wanted as Crowd
 from benchmarks.engines import Engine, Run
 from benchmarks.report import Result, median
 
-_CASES = 100_000
-_FEW = 10_000
+_FEW, _CASES, _MANY = 10_000, 100_000, 200_000
 _EVERY = timedelta(seconds=30)
-
-# The columns of the export as they lie there: sealed summaries stay sealed.
-_SAME_COLUMNS = """
-SELECT c.code, c.status, c.urgency, c.categories, c.language, c.origin_channel, c.destination_country,
-       o.code, w.username, c.member_count, c.opened_at, c.accepted_at, c.first_contact_at, c.closed_at,
-       c.outcome, (SELECT min(t.due_at) FROM timer t WHERE t.case_id = c.id AND t.state = 'armed'),
-       c.overdue_since, c.version, c.updated_at, c.summary
-FROM case_file c LEFT JOIN organisation o ON o.id = c.organisation_id LEFT JOIN worker w ON w.id = c.owner_id
-ORDER BY c.opened_at, c.id
-"""
+_TEXTS = 400
+_AT_ONCE = 5_000
+_WORST = 0.99
 
 
 def run(given: Run) -> list[Result]:
-    """Rows a second in turns; memory in processes of their own."""
-    rows = []
+    """Rows a second in turns; memory and intake with the export in a process of its own."""
+    speed: list[dict[str, Any]] = []
+    memory: list[dict[str, Any]] = []
+    intake: list[dict[str, Any]] = []
+    many = given.size(_CASES, _MANY)
     for engine in given.engines:
         with given.application(engine) as application:
             now = application.clock.now()
             workers = staff(application, organisations_of(application), each=20, now=now)
-            holders = [workers[number % len(workers)] for number in range(_CASES)]
-            fill(application.office, Wanted(holders, until=now, every=_EVERY, summary=KHMER[3]))
-            rows.append(_on(given, engine, application, now))
+            holders = [workers[number % len(workers)] for number in range(many)]
+            fill(application.office, Crowd(holders, until=now, every=_EVERY, summary=KHMER[3]))
+            _people(application)
+            speed.extend(_speed(given, engine, application, many))
+            intake.append(_intake(engine, application, now))
+            memory.extend(_memory(engine, application, now, many))
+    rounds = given.size(3, 7)
+    about = "a sealed summary each, and as many members with a name, a phone and a day of birth"
     notes = [
-        f"{_CASES:,} cases, 21 columns, every summary unsealed and guarded; {given.size(3, 7)} rounds",
-        "the raw cursor reads the same columns and joins, unseals and guards nothing",
-        "memory: the most that a fresh process held, above what it held after an export of no cases",
+        f"{_CASES:,} cases with {about}; medians of {rounds} rounds",
+        "cases: the raw cursor runs the very same statement, and unseals and guards nothing",
+        f"people: the raw cursor writes what a row is made of and as many columns; ours reduces {many:,}",
     ]
-    return [Result("CSV of all cases", rows, notes)]
+    return [
+        Result("CSV against a raw cursor, rows/s", speed, notes),
+        Result("Memory of an export", memory, ["the most a fresh process held, above an export of no rows"]),
+        Result("Intake while an export runs", intake, ["one text after the other, each in its own commit"]),
+    ]
 
 
-def _on(given: Run, engine: Engine, application: Application, now: datetime) -> dict[str, Any]:
-    file = given.folder / "cases.csv"
-    ours, raw = [], []
-    for _ in range(given.size(3, 7)):
-        ours.append(_CASES / _export(application, _plan(now), file))
-        raw.append(_CASES / _raw(application, file))
-    first = now - _EVERY * (_CASES - 1)
-    few = _memory(application.settings, _plan(now, opened_to=first + _EVERY * _FEW))
-    many = _memory(application.settings, _plan(now))
-    file.unlink()
-    return {
-        "engine": engine.name,
-        "rows/s": median(ours),
-        "raw cursor": median(raw),
-        "ratio": f"{median(ours) / median(raw):.0%}",
-        f"MiB, {_FEW:,} cases": few,
-        f"MiB, {_CASES:,} cases": many,
-    }
+def _people(application: Application) -> None:
+    """A member for each case."""
+    rng, vault = random.Random(11), application.office.vault
+    with application.office.database.read() as connection:
+        ids = list(connection.execute(select(cases.c.id)).scalars())
+    for begin in range(0, len(ids), _AT_ONCE):
+        people, theirs = [], []
+        for number, case_id in enumerate(ids[begin : begin + _AT_ONCE], start=begin):
+            born = date(rng.randrange(1970, 2009), rng.randrange(1, 13), rng.randrange(1, 29))
+            sex = rng.choice(("female", "male"))
+            who = Person(uuid4(), "ស្រីមុំ កណ្ដាល", Phone(f"+6681{number:07d}"), sex, born, "km")
+            people.append({"id": who.id, "created_at": application.clock.now(), **person_values(vault, who)})
+            theirs.append(_member(case_id, who.id, application.clock.now()))
+        with application.office.database.write() as connection:
+            connection.execute(insert(persons), people)
+            connection.execute(insert(members), theirs)
 
 
-def _plan(now: datetime, opened_to: datetime | None = None) -> Plan:
-    return Plan("benchmark", WantedCases(opened_to=opened_to), None, now)
+def _member(case_id: UUID, person_id: UUID, now: datetime) -> dict[str, Any]:
+    return {"id": uuid4(), "case_id": case_id, "person_id": person_id, "status": "active", "outcome": None,
+            "flags": None, "wages_minor": 150_000, "wages_currency": "THB", "created_at": now}  # fmt: skip
 
 
-def _export(application: Application, plan: Plan, file: Path) -> float:
+def _speed(given: Run, engine: Engine, application: Application, many: int) -> Iterator[dict[str, Any]]:
+    listed: list[tuple[str, Callable[[Path], float], Callable[[Path], float]]] = [
+        ("short list, 21 columns", *_of_cases(application, NARROW)),
+        (f"cases, {len(COLUMNS[Sheet.CASES])} columns", *_of_cases(application, COLUMNS[Sheet.CASES])),
+        (
+            "people, anonymised",
+            lambda folder: _made(application, Profile.ANONYMISED, folder),
+            _raw_people(application),
+        ),
+    ]
+    for name, ours, raw in listed:
+        taken: dict[str, list[float]] = {"ours": [], "raw": []}
+        for _ in range(given.size(3, 7)):
+            for who, write in (("ours", ours), ("raw", raw)):
+                with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+                    taken[who].append(write(Path(folder)))
+        rows = many if name.startswith("people") else _CASES
+        fast, bare = rows / median(taken["ours"]), rows / median(taken["raw"])
+        yield {"engine": engine.name, "what": name, "rows/s": fast, "raw cursor": bare,
+               "ratio": f"{fast / bare:.0%}"}  # fmt: skip
+
+
+def _of_cases(
+    application: Application, columns: Sequence[Column]
+) -> tuple[Callable[[Path], float], Callable[[Path], float]]:
+    """Writing these columns of all cases, by our own way and by a raw cursor."""
     office = application.office
+    since = application.clock.now() - _EVERY * _CASES
+    wanted = Wanted(Profile.IDENTIFIED, Format.CSV, "en", since=since)
+
+    def rows_of(uow: UnitOfWork) -> RowStore:
+        return RowStore(uow.connection, uow.vault, PhoneBook(uow.outbox, application.clock.now()))
+
+    def ours(folder: Path) -> float:
+        began = time.perf_counter()
+        called = headings(office.rulebook.catalogues, columns, "en")
+        with office.snapshot() as uow, (folder / "cases.csv").open("wb") as out:
+            for piece in pieces(columns, [called], rows_of(uow).cases(columns, wanted, None)):
+                out.write(piece)
+        return time.perf_counter() - began
+
+    with office.snapshot() as uow:
+        statement = rows_of(uow).asked_of_cases(columns, wanted, None)
+    return ours, _raw(application, statement)
+
+
+def _raw_people(application: Application) -> Callable[[Path], float]:
+    joined = members.join(persons, persons.c.id == members.c.person_id)
+    return _raw(application, select(
+        cases.c.opened_at, persons.c.sex, persons.c.id, persons.c.born, persons.c.birth_date,
+        persons.c.birth_year, cases.c.destination_country, cases.c.categories, cases.c.origin_channel,
+        members.c.outcome, cases.c.outcome.label("case_outcome"),
+        *(null().label(f"more_{number}") for number in range(len(COLUMNS[Sheet.PEOPLE]) - 11)),
+    ).select_from(joined.join(cases, cases.c.id == members.c.case_id)))  # fmt: skip
+
+
+def _raw(application: Application, statement: Select[Any]) -> Callable[[Path], float]:
+    engine = application.office.database.engine
+    asked = str(statement.compile(engine, compile_kwargs={"literal_binds": True}))
+
+    def write(folder: Path) -> float:
+        connection = engine.raw_connection()
+        try:
+            began = time.perf_counter()
+            cursor = connection.cursor()
+            cursor.execute(asked)
+            with (folder / "raw.csv").open("w", newline="", encoding="utf-8-sig") as out:
+                csv.writer(out).writerows(cast("Iterable[Any]", cursor))
+            return time.perf_counter() - began
+        finally:
+            connection.rollback()
+            connection.close()
+
+    return write
+
+
+def _made(application: Application, profile: Profile, folder: Path, **wanted: Any) -> float:  # noqa: ANN401 - as Wanted takes it
     began = time.perf_counter()
-    with file.open("wb") as out:
-        for piece in stream(office.database, office.vault, office.rulebook.catalogues, plan):
-            out.write(piece)
+    asked = Wanted(profile, wanted.pop("form", Format.CSV), "en", **wanted)
+    making = Making(uuid4(), asked, None, application.clock.now())
+    make(application.office, making, folder, lambda _: None)
     return time.perf_counter() - began
 
 
-def _raw(application: Application, file: Path) -> float:
-    connection = application.office.database.engine.raw_connection()
-    try:
-        began = time.perf_counter()
-        cursor = connection.cursor()
-        cursor.execute(_SAME_COLUMNS)
-        with file.open("w", newline="", encoding="utf-8-sig") as out:
-            csv.writer(out).writerows(cast("Iterable[Any]", cursor))
-        return time.perf_counter() - began
-    finally:
-        connection.rollback()
-        connection.close()
+def _memory(engine: Engine, application: Application, now: datetime, many: int) -> Iterator[dict[str, Any]]:
+    """With 10,000 cases and with all."""
+    until = now - _EVERY * (many - 1 - _FEW)
+    for profile, form in _PROFILES:
+        yield {
+            "engine": engine.name, "what": f"{profile.value}, {form.value}",
+            f"MiB, {_FEW:,} cases": _in_its_own(application.settings, (profile, form), until),
+            f"MiB, {many:,} cases": _in_its_own(application.settings, (profile, form), None),
+        }  # fmt: skip
 
 
-def _memory(settings: Settings, plan: Plan) -> float | None:
+_PROFILES = (
+    (Profile.IDENTIFIED, Format.CSV), (Profile.IDENTIFIED, Format.XLSX), (Profile.ANONYMISED, Format.CSV),
+)  # fmt: skip
+
+
+def _in_its_own(settings: Settings, what: tuple[Profile, Format], until: datetime | None) -> float | None:
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        return pool.submit(_growth, settings, plan).result()
+        return pool.submit(_growth, settings, what, until).result()
 
 
-def _growth(settings: Settings, plan: Plan) -> float | None:
+def _growth(settings: Settings, what: tuple[Profile, Format], until: datetime | None) -> float | None:
     """MiB that this process came to hold at most, above what it held before the first row."""
     application = build(settings)
-    nothing = replace(plan, wanted=WantedCases(opened_to=plan.begun_at - timedelta(days=9_999)))
-    _export(application, nothing, Path(os.devnull))
+    profile, form = what
+    long_ago = datetime(2001, 1, 1, tzinfo=application.clock.now().tzinfo)
+    # What is anonymised is reduced with all people at once, whatever months are asked for.
+    narrowed = {"until": until} if profile is Profile.IDENTIFIED else {}
+    with tempfile.TemporaryDirectory() as folder:
+        _made(application, Profile.IDENTIFIED, Path(folder), form=form, until=long_ago)
     try:
         Path("/proc/self/clear_refs").write_text("5", "ascii")  # forget the peak so far
     except OSError:
         return None
     before = _most_held()
-    _export(application, plan, Path(os.devnull))
+    with tempfile.TemporaryDirectory() as folder:
+        _made(application, profile, Path(folder), form=form, **narrowed)
     after = _most_held()
     application.office.database.close()
     return (after - before) / 1024
@@ -126,3 +226,47 @@ def _most_held() -> int:
     """KiB that this process has held at most since its peak was forgotten. Linux tells it."""
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+
+def _intake(engine: Engine, application: Application, now: datetime) -> dict[str, Any]:
+    idle = _kept(application, now)
+    with _exporting(application.settings) as made:
+        busy = _kept(application, now)
+    return {"engine": engine.name, "p99 idle, ms": idle, "p99 during, ms": busy,
+            "times": round(busy / idle, 2), "exports meanwhile": made()}  # fmt: skip
+
+
+def _kept(application: Application, now: datetime) -> float:
+    """The 99th of a hundred waits for a text to be kept, in milliseconds."""
+    waits = []
+    for _ in range(_TEXTS):
+        began = time.perf_counter()
+        with application.office.work(now) as uow:
+            uow.intake.keep([arrival(sender="+66812345678", body=KHMER[0], carrier_id=str(uuid4()))], now)
+        waits.append(time.perf_counter() - began)
+        time.sleep(0.005)
+    return round(sorted(waits)[int(len(waits) * _WORST)] * 1000, 2)
+
+
+@contextmanager
+def _exporting(settings: Settings) -> Iterator[Callable[[], int]]:
+    """Exports follow one another in another process, as long as this lasts."""
+    fresh = multiprocessing.get_context("spawn")
+    begun, enough, counted = fresh.Event(), fresh.Event(), fresh.Value("i", 0)
+    other = fresh.Process(target=_export_on, args=(settings, begun, enough, counted))
+    other.start()
+    begun.wait(60)
+    try:
+        yield lambda: int(counted.value)
+    finally:
+        enough.set()
+        other.join()
+
+
+def _export_on(settings: Settings, begun: Any, enough: Any, counted: Any) -> None:  # noqa: ANN401 - of multiprocessing
+    application = build(settings)
+    begun.set()
+    while not enough.is_set():
+        with tempfile.TemporaryDirectory() as folder:
+            _made(application, Profile.IDENTIFIED, Path(folder))
+        counted.value += 1

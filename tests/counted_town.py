@@ -8,7 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.cases.rules.stages import Case, Queue, Status
-from app.cases.store.records import Member, Note, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member, Note
 from app.circumstances.rules import Circumstances, Party, PartyKind
 from app.identity.rules import Role
 from app.kernel.ids import new_id

@@ -20,7 +20,7 @@ class Collection:
     fork: dict[str, Row] = field(default_factory=dict)
     master: dict[str, Row] = field(default_factory=dict)
     checkpoint: str = ""
-    told_to_reconcile: bool = False
+    told_to_reconcile: int = 0
 
     def write(self, doc_id: str, **fields: Any) -> None:
         """The person edits a document, online or not."""
@@ -57,23 +57,35 @@ class Collection:
 
     def pull(self, batch: int = 50) -> int:
         """Pull until a short page; edits that were not pushed are not overwritten."""
-        count = 0
+        count, again = 0, dict[str, Row]()
         for _ in range(1000):
             asked = {"cp": self.checkpoint, "limit": batch}
             answer = self.app.ask("GET", f"/v1/rxdb/{self.name}/pull", params=asked)
             assert answer.status_code == 200, answer.text
             page = answer.json()
+            if page.get("reconcile"):
+                self.told_to_reconcile += 1
+                again = self.forgotten()
             dirty = set(self.dirty())
             for doc in page["documents"]:
                 if doc["id"] not in dirty:
                     self.fork[doc["id"]] = dict(doc)
                 self.master[doc["id"]] = dict(doc)
             self.checkpoint = page["checkpoint"]["c"]
-            self.told_to_reconcile |= bool(page.get("reconcile"))
             count += len(page["documents"])
             if len(page["documents"]) < batch:
+                # Written once more, so that they are pushed once more: nobody reads the revision of a row.
+                self.fork |= {doc_id: {**doc, "rev": 0} for doc_id, doc in again.items()}
                 return count
         raise AssertionError("the collection never ended")
+
+    def forgotten(self) -> dict[str, Row]:
+        """What the server lacks, or has only as it was before, since an older backup was put back."""
+        listed = [[one, doc["rev"]] for one, doc in self.alive().items() if "rev" in doc]
+        answer = self.app.ask("POST", "/v1/sync/reconcile", {"kind": self.name, "ids": listed})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        return {doc_id: self.fork[doc_id] for doc_id in (*told["unknown"], *told["behind"])}
 
     def alive(self) -> dict[str, Row]:
         """What the person sees."""

@@ -16,7 +16,8 @@ from app.calls.rules.calls import Call, Kind
 from app.cases.rules.guards import Wall
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
 from app.cases.store.cases import Wanted
-from app.cases.store.records import Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member
 from app.circumstances.rules import Circumstances, Party, PartyKind, Recovery
 from app.crypto.vault import Place
 from app.escalation.rules.ladder import ClockKind
@@ -227,10 +228,10 @@ def _around(uow: UnitOfWork, town: Town, case: Case, rng: random.Random) -> None
 
 
 def age_at(birth: date | None, day: date) -> int | None:
-    """Whole years on that day; None where nobody knows, or where it cannot be."""
-    if birth is None or birth > day:
+    """The years that are reached in the year of that day; None where nobody knows, or where it cannot be."""
+    if birth is None or birth.year > day.year:
         return None
-    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+    return day.year - birth.year
 
 
 def _a_contact(uow: UnitOfWork, town: Town, rng: random.Random, of: tuple[list[Case], list[UUID]]) -> None:

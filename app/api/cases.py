@@ -47,7 +47,7 @@ def list_cases(
         updated_since=updated_since, code=(case_code(code) or "none") if code else None,
         after=cursors.read(cursor),
     )  # fmt: skip
-    with asked.office.look() as uow:
+    with asked.office.work(asked.now) if code else asked.office.look() as uow:
         page = seeing.list_cases(uow, asked.worker, wanted, limit=limit, total=total)
     last = page.views[-1].case if page.more else None
     return CasePage(

@@ -24,8 +24,8 @@ def edit_member(asked: Asked, case_id: UUID, member_id: UUID, body: MemberPatch)
 @door.get("/conflicts", responses=may_answer(404))
 @lets(Action.READ_CASES)
 def list_conflicts(asked: Asked, case_id: UUID) -> Conflicts:
-    """Where two people wrote another value into one field, oldest first."""
-    with asked.office.look() as uow:
+    """Where two people wrote another value into one field, oldest first. Looking is remembered."""
+    with asked.office.work(asked.now) as uow:
         found = conflicts.see_conflicts(uow, asked.worker, case_id)
     return Conflicts(
         items=[

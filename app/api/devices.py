@@ -26,6 +26,7 @@ def register(asked: Asked, given: Given, body: DeviceIn) -> RegisteredOut:
     return RegisteredOut(
         **_shown(kept.device).model_dump(), access_token=kept.pair.access,
         expires_in=given.token_minutes * 60, refresh=kept.pair.refresh,
+        lock_after_days=asked.office.rulebook.offline_for.days,
     )  # fmt: skip
 
 

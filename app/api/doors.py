@@ -13,9 +13,11 @@ from app.api.duress import must_be_empty, nobody_like
 from app.api.lines import Lines
 from app.api.origins import SignInTerms
 from app.api.problems import Problem
+from app.api.turns import Turns
 from app.identity.rules import Action, Holder, Worker
 from app.kernel.clock import Clock
 from app.kernel.refusal import NotSignedIn
+from app.privacy.rules import Receipt
 from app.store.files import FileStore
 from app.usecases import signing_in
 from app.usecases.unit_of_work import Office
@@ -74,9 +76,12 @@ class Services:
     token_minutes: int
     recordings: FileStore
     files: FileStore
+    exports: FileStore
     look_after: Callable[[UUID], None]  # an attachment: settle it if it is whole, remove what is left over
     terms: SignInTerms
+    erased: Callable[[list[Receipt]], None]  # note erasures outside the database, once they are committed
     lines: Lines = field(default_factory=Lines)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Erasure on request, its receipts, and the log of breaches."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
@@ -11,7 +11,7 @@ from app.api.doors import Asked, Door, Given, lets, may_answer
 from app.api.schemas import Moment, Prose, Taken
 from app.identity.rules import Action
 from app.kernel.clock import utc_text
-from app.privacy.rules import Breach, Receipt
+from app.privacy.rules import Breach, Receipt, as_json, from_json
 from app.usecases import breaches, erasing
 
 door = Door(prefix="/v1", tags=["letting go"])
@@ -69,11 +69,11 @@ class ReceiptOut(BaseModel):
     @classmethod
     def of(cls, receipt: Receipt) -> "ReceiptOut":
         """What is handed out."""
-        return cls.model_validate(receipt_as_json(receipt))
+        return cls.model_validate(as_json(receipt))
 
     def typed(self) -> Receipt:
         """The receipt as the rules know it."""
-        return erasing.receipt_of(self.model_dump(mode="json") | {"at": utc_text(self.at)})
+        return from_json(self.model_dump(mode="json") | {"at": utc_text(self.at)})
 
 
 class CheckOut(BaseModel):
@@ -132,17 +132,6 @@ class Breaches(BaseModel):
     items: list[BreachOut]
 
 
-def receipt_as_json(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as it is handed out, as plain JSON values."""
-    return {
-        "id": str(receipt.id), "at": utc_text(receipt.at), "case_id": str(receipt.case_id),
-        "person_id": str(receipt.person_id) if receipt.person_id else None, "notes_erased": receipt.notes,
-        "counts": dict(sorted(receipt.counts.items())),
-        "kept_for_other_cases": {"phones": receipt.spared.phones, "people": receipt.spared.people},
-        "digest": receipt.digest.hex(), "mac": receipt.mac.hex(),
-    }  # fmt: skip
-
-
 @door.post("/cases/{case_id}/erasure", responses=may_answer(404, 409))
 @lets(Action.ERASE)
 def erase(asked: Asked, given: Given, case_id: UUID, body: ErasureIn) -> ReceiptOut:
@@ -153,6 +142,7 @@ def erase(asked: Asked, given: Given, case_id: UUID, body: ErasureIn) -> Receipt
         done = erasing.erase(uow, asked.worker, body.wish(case_id), now=asked.now)
     for name in done.files:
         given.recordings.delete(name)
+    given.erased([done.receipt])
     return ReceiptOut.of(done.receipt)
 
 

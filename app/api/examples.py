@@ -35,9 +35,10 @@ _PHONE_SHOWN: Final = {
     "safety": {
         "may_text": "yes", "may_call": "yes", "may_leave_voicemail": "no",
         "hours": [{"begins": "22:00", "ends": "06:00", "days": ["sat", "sun"]}], "zone": "Asia/Bangkok",
+        "also_within": [],
         "shared": "yes", "held_by_employer": "no", "code_word": "ស្វាយទុំ", "language": "km",
         "after_dropped_call": "wait", "valid_until": None, "opted_out_at": None, "said_by": "caseworker",
-        "worker_id": _WORKER, "said_at": _LATER,
+        "worker_id": _WORKER, "said_at": _LATER, "version": 2,
     },
     "call_refused_because": "outside_hours", "next_call_at": "2026-06-13T15:00:00Z",
     "text_refused_because": "code_word_awaited", "next_text_at": None,
@@ -60,6 +61,12 @@ _ATTACHMENT: Final = {
     "declared_type": "image/jpeg", "media_type": "image/jpeg", "size": 301_245, "sha256": "9f" * 32,
     "offset": 301_245, "kept_size": 300_988, "kept_sha256": "0a" * 32, "position_removed": True,
     "problem": None, "created_at": _OPENED, "completed_at": _LATER, "expires_at": None,
+}  # fmt: skip
+_EXPORT: Final = {
+    "id": _ASKED, "status": "done", "profile": "anonymised", "format": "csv", "locale": "km",
+    "filters": {"destination_country": ["TH"]}, "progress": 412, "rows": 412, "sha256": "9f" * 32,
+    "size_bytes": 60_812, "file_name": "spean-anonymised-20260608T031200Z.csv", "asked_at": _OPENED,
+    "started_at": _LATER, "finished_at": _LATER, "expires_at": "2026-06-11T03:12:00Z", "failure": None,
 }  # fmt: skip
 _ME: Final = {
     "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,
@@ -137,6 +144,10 @@ SENT: Final[dict[str, Any]] = {
     "SettleIn": {"choice": "lost"},
     "DeviceIn": {"device": "phone-7", "name": "ទូរស័ព្ទរបស់ដារ៉ា"},
     "DutyIn": {"on_duty": False},
+    "ExportIn": {
+        "id": _ASKED, "profile": "anonymised", "format": "csv", "from": "2026-01-01", "to": "2026-06-30",
+        "filters": {"destination_country": ["TH", "MY"]}, "locale": "km",
+    },
     "GuardianIn": {
         "name": "ម្ដាយ", "phone": "+66812345678", "assent": "given", "guardian_is_suspect": False,
     },
@@ -267,6 +278,9 @@ ANSWERED: Final[dict[str, Any]] = {
         ]
     },
     "Devices": {"items": [_DEVICE]},
+    "ExportOut": _EXPORT,
+    "ExportPage": {"items": [_EXPORT], "next_cursor": None},
+    "ManifestOut": {"rows": 412, "sha256": "9f" * 32, "generated_at": _LATER},
     "PullOut": {
         "changes": [
             {"kind": "note", "id": _ASKED, "rev": 1, "doc": {"id": _ASKED, "case_id": _CASE, "text": "…"}},
@@ -299,9 +313,10 @@ ANSWERED: Final[dict[str, Any]] = {
         "documents": [{"id": _ASKED, "case_id": _CASE, "text": "…", "rev": 1, "_deleted": False}],
         "checkpoint": {"c": "UhGqZ9pLAAAAAAAAACqk3cXAbpBt"},
     },
-    "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED]},
+    "ReconcileOut": {"missing": [], "stale": [], "gone": [], "unknown": [_ASKED], "behind": []},
     "RegisteredOut": {
         **_DEVICE, "access_token": "…", "token_type": "bearer", "expires_in": 900, "refresh": "…",
+        "lock_after_days": 14,
     },
     "IntakePage": {
         "items": [

@@ -16,8 +16,8 @@ door = Door(prefix="/v1", tags=["protection"])
 @door.get("/cases/{case_id}/walls", responses=may_answer(404))
 @lets(Action.GUARD_CASES)
 def see_walls(asked: Asked, case_id: UUID) -> Walls:
-    """From whom the case is kept, and why."""
-    with asked.office.look() as uow:
+    """From whom the case is kept, and why. Looking is remembered."""
+    with asked.office.work(asked.now) as uow:
         found = guarding.see_walls(uow, asked.worker, case_id)
     return Walls(items=[WallOut.of(wall) for wall in found])
 
@@ -44,8 +44,8 @@ def lift_wall(asked: Asked, case_id: UUID, wall_id: UUID) -> None:
 @door.get("/cases/{case_id}/legal-hold", responses=may_answer(404))
 @lets(Action.GUARD_CASES)
 def see_hold(asked: Asked, case_id: UUID) -> HoldOut:
-    """The hold in force; 404 where there is none."""
-    with asked.office.look() as uow:
+    """The hold in force; 404 where there is none. Looking is remembered."""
+    with asked.office.work(asked.now) as uow:
         return HoldOut.of(guarding.see_hold(uow, asked.worker, case_id))
 
 

@@ -26,7 +26,7 @@ def see_phones(asked: Asked, case_id: UUID) -> Phones:
 def set_safety(asked: Asked, case_id: UUID, phone_id: UUID, body: SafetyIn) -> PhoneOut:
     """Write down how a phone may be used, all of it: what is left out is not known."""
     with asked.office.work(asked.now) as uow:
-        view = safe_contact.set_safety(uow, asked.worker, (case_id, phone_id), body.typed(), now=asked.now)
+        view = safe_contact.set_safety(uow, asked.worker, (case_id, phone_id), body.writes(), now=asked.now)
     return PhoneOut.of(view)
 
 

@@ -1,5 +1,6 @@
 """The JSON of safe contact: what is known of a phone, and a text to it."""
 
+from collections.abc import Iterable
 from datetime import datetime, time
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,7 +11,7 @@ from app.api.schemas import CommandIn, Line, Moment, Prose, Taken
 from app.api.views import PersonOut
 from app.kernel.language import Language
 from app.outbox.rules import AfterDroppedCall, Known, SafeContact, SafeWindow
-from app.usecases.safe_contact import PhoneView
+from app.usecases.safe_contact import PhoneView, Writes
 from app.usecases.writing import Written
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -48,6 +49,10 @@ class SafetyIn(Taken):
     language: Language | None = None
     after_dropped_call: AfterDroppedCall = AfterDroppedCall.NOT_KNOWN
     valid_until: Moment | None = None
+    seen_version: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="the `version` that you saw: where somebody wrote since, what forbids most of both holds",
+    )
 
     def typed(self) -> SafeContact:
         """The same as the rules know it."""
@@ -59,6 +64,10 @@ class SafetyIn(Taken):
             after_dropped_call=self.after_dropped_call, valid_until=self.valid_until,
         )  # fmt: skip
 
+    def writes(self) -> Writes:
+        """The same, with what was seen before."""
+        return Writes(self.typed(), self.seen_version)
+
 
 class WindowOut(BaseModel):
     """Safe hours on the wall clock of the phone's zone."""
@@ -66,6 +75,13 @@ class WindowOut(BaseModel):
     begins: str
     ends: str
     days: list[str]
+
+
+class HoursOut(BaseModel):
+    """Hours that bind as well, on the wall clock of their own zone."""
+
+    windows: list[WindowOut]
+    zone: str
 
 
 class SafetyOut(BaseModel):
@@ -76,6 +92,7 @@ class SafetyOut(BaseModel):
     may_leave_voicemail: Known
     hours: list[WindowOut]
     zone: str = Field(description="of the hours; from the number's country where none was told")
+    also_within: list[HoursOut] = Field(description="others wrote down these at the same time: both bind")
     shared: Known
     held_by_employer: Known
     code_word: str | None = Field(description="to be heard before anything is said of the case")
@@ -86,6 +103,7 @@ class SafetyOut(BaseModel):
     said_by: str | None
     worker_id: UUID | None
     said_at: datetime | None
+    version: int = Field(description="of what caseworkers wrote; 0 where none did")
 
 
 class PhoneOut(BaseModel):
@@ -148,16 +166,22 @@ def _safety(view: PhoneView) -> SafetyOut:
     told, by = view.told, view.by
     return SafetyOut(
         may_text=told.may_text, may_call=told.may_call, may_leave_voicemail=told.may_leave_voicemail,
-        hours=[
-            WindowOut(
-                begins=f"{window.begins:%H:%M}", ends=f"{window.ends:%H:%M}",
-                days=[_DAYS[day] for day in sorted(window.days)],
-            )
-            for window in told.hours
-        ],
+        hours=_windows(told.hours),
+        also_within=[HoursOut(windows=_windows(one.windows), zone=one.zone) for one in told.also_within],
         zone=view.zone, shared=told.shared, held_by_employer=told.held_by_employer,
         code_word=told.code_word, language=told.language, after_dropped_call=told.after_dropped_call,
         valid_until=told.valid_until, opted_out_at=told.opted_out_at,
         said_by=by.source.value if by else None, worker_id=by.worker_id if by else None,
-        said_at=by.at if by else None,
+        said_at=by.at if by else None, version=view.version,
     )  # fmt: skip
+
+
+def _windows(windows: Iterable[SafeWindow]) -> list[WindowOut]:
+    return [
+        WindowOut(
+            begins=f"{window.begins:%H:%M}",
+            ends=f"{window.ends:%H:%M}",
+            days=[_DAYS[day] for day in sorted(window.days)],
+        )
+        for window in windows
+    ]

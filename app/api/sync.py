@@ -1,14 +1,16 @@
 """Field sync in its own protocol: what changed for this device, and what it did while it was offline."""
 
+import gzip
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, Header, Query
 from pydantic import AfterValidator
+from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.doors import Asked, Asking, Door, lets, may_answer
+from app.api.doors import Asked, Asking, Door, Given, lets, may_answer
 from app.api.sync_shapes import (
     DigestOut,
     KindDigest,
@@ -27,7 +29,9 @@ from app.sync import service
 from app.sync.service import ALL_KINDS, JSON, Ask, Carrier
 
 door = Door(prefix="/v1/sync", tags=["sync"])
-_JSON_TYPE = "application/json"
+_JSON_TYPE: Final = "application/json"
+_PACKED_FROM_BYTES: Final = 4_000  # what is smaller is packed in no time, wherever that is done
+_LEVEL: Final = 6  # the next ones take twice as long for a hundredth less
 
 
 def _known_kinds(written: str) -> str:
@@ -57,9 +61,11 @@ Carried = Annotated[Carrier, Depends(carrier)]
 
 @door.get("/pull", responses=may_answer(410), response_model=PullOut)
 @lets(Action.SYNC)
-def pull(
+async def pull(
     asked: Asked,
     carried: Carried,
+    given: Given,
+    request: Request,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     max_bytes: Annotated[int, Query(ge=1000, le=1_000_000)] = 100_000,
@@ -67,9 +73,16 @@ def pull(
 ) -> Any:  # noqa: ANN401 - written by hand: pages are large
     """What changed since the cursor, oldest first. 410 `cursor-gone`: forget the cursor and reconcile."""
     ask = Ask(cursor, _listed(kinds) or ALL_KINDS, limit, max_bytes)
-    page = service.pull(asked.office, carried, ask, now=asked.now)
-    changes = [service.native(change, carried) for change in page.changes]
-    return answered({"changes": changes, "cursor": page.cursor, "more": page.more})
+
+    def written() -> Response:
+        page = service.pull(asked.office, carried, ask, now=asked.now)
+        if page.more:
+            given.turns.goes_on(page.cursor)
+        changes = [service.native(change, carried) for change in page.changes]
+        told = {"changes": changes, "cursor": page.cursor, "more": page.more}
+        return answered(told, packed=takes_gzip(request))
+
+    return await given.turns.take(cursor, written)
 
 
 @door.post("/push", responses=may_answer(), response_model=PushOut)
@@ -81,7 +94,10 @@ def push(
     accept_language: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Any:  # noqa: ANN401 - written by hand, as a page is
     """What the device did, row by row. Each row has a result of its own; none stops another."""
-    taken = service.push(asked.office, _named(carried, body.device), body.ops, now=asked.now)
+    named = _named(carried, body.device)
+    sent_at = service.moment(body.sent_at)
+    told = replace(named, ahead=sent_at - asked.now) if sent_at else named
+    taken = service.push(asked.office, told, body.ops, now=asked.now)
     language = choose_locale(accept_language)
     results = [_explained(asked, one.result, language) for one in taken]
     return answered({"results": results, "at": asked.now})
@@ -100,12 +116,13 @@ def see_digest(asked: Asked, carried: Carried) -> DigestOut:
 def reconcile(asked: Asked, carried: Carried, body: ReconcileIn) -> ReconcileOut:
     """Where the device and the server differ, after a digest did or a backup was restored.
 
-    What is missing or stale comes with the next pull; what is unknown here is to be pushed again.
+    What is missing or stale comes with the next pull; what is unknown here, or known only as it was before,
+    is to be pushed again.
     """
     found = service.reconcile(asked.office, carried, body.kind.value, body.ids, now=asked.now)
     return ReconcileOut(
         missing=list(found.missing), stale=list(found.stale), gone=list(found.gone),
-        unknown=list(found.unknown),
+        unknown=list(found.unknown), behind=list(found.behind),
     )  # fmt: skip
 
 
@@ -144,9 +161,20 @@ def _explained(asked: Asking, result: dict[str, Any], language: str) -> dict[str
     return {**result, "problem": told}
 
 
-def answered(content: Any) -> Response:  # noqa: ANN401 - a JSON value
-    """The content as JSON."""
-    return Response(orjson.dumps(content, option=JSON), media_type=_JSON_TYPE)
+def takes_gzip(request: Request) -> bool:
+    """Whether an answer may be compressed."""
+    return "gzip" in request.headers.get("accept-encoding", "")
 
 
-__all__ = ["Asking", "Kind", "answered", "carrier", "door"]
+def answered(content: Any, *, packed: bool = False) -> Response:  # noqa: ANN401 - a JSON value
+    """The content as JSON. A large page is packed here and not by the server's own thread, which would
+    hold up everybody meanwhile.
+    """
+    plain = orjson.dumps(content, option=JSON)
+    if not packed or len(plain) < _PACKED_FROM_BYTES:
+        return Response(plain, media_type=_JSON_TYPE)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(gzip.compress(plain, _LEVEL, mtime=0), headers=headers, media_type=_JSON_TYPE)
+
+
+__all__ = ["Asking", "Kind", "answered", "carrier", "door", "takes_gzip"]

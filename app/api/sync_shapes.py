@@ -61,6 +61,9 @@ class RegisteredOut(DeviceOut):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind, not a secret
     expires_in: int = Field(description="seconds")
     refresh: str
+    lock_after_days: int = Field(
+        description="without contact for so long the app locks what it holds until its worker signs in anew"
+    )
 
 
 class OpIn(BaseModel):
@@ -242,12 +245,15 @@ class ReconcileIn(Taken):
 
 
 class ReconcileOut(BaseModel):
-    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again."""
+    """Ids: `missing` and `stale` will come, `gone` are to be dropped, `unknown` are to be pushed again. So
+    are those of `stale` that the server knows only as they were before (`behind`), before they come.
+    """
 
     missing: list[UUID]
     stale: list[UUID]
     gone: list[UUID]
     unknown: list[UUID]
+    behind: list[UUID]
 
 
 class Checkpoint(BaseModel):

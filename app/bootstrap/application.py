@@ -26,17 +26,21 @@ from app.channels.twilio.recordings import TwilioRecordings
 from app.channels.twilio.signature import SignatureCheck
 from app.channels.twilio.voice import VoiceDoor
 from app.configuration import Configuration
+from app.exports.monthly import ask_due
+from app.exports.packing import Scratch
 from app.kernel.clock import Clock
 from app.outbox.rules import Carrier
+from app.privacy.service import ErasureLedger
 from app.settings import Settings
 from app.store.files import FileStore
 from app.store.plain_files import PlainFiles
 from app.sync.upkeep import Upkeep
-from app.usecases import prompting, signing_in
+from app.usecases import erasing, prompting, signing_in
 from app.usecases.allowing import Allowance
 from app.usecases.unit_of_work import Office
 from app.workers.attachments import Attachments
 from app.workers.dialling import CallBacks, Dialler
+from app.workers.exports import Exports
 from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
 from app.workers.retention import BreachTimer, Forgetting
@@ -62,6 +66,11 @@ class Application:
     def anchors(self) -> AnchorFile:
         """Where the ends of the audit chain are noted."""
         return AnchorFile(self.settings.anchors_file, self.office.vault)
+
+    @cached_property
+    def ledger(self) -> ErasureLedger:
+        """Where erasures are noted for the day on which an older database is put back."""
+        return ErasureLedger(self.settings.ledger_file)
 
     @cached_property
     def twilio_door(self) -> TwilioDoor:
@@ -133,6 +142,8 @@ class Application:
             Loop("forgetting", self.forgetting.step),
             Loop("breaches", BreachTimer(self.office).step),
             Loop("attachments", self.attachments.step),
+            Loop("exports", self.exports.step),
+            Loop("reports", Hourly(partial(ask_due, self.office)).step),
             Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),
         ]
@@ -142,8 +153,12 @@ class Application:
             loops.append(Loop("twilio-reconciler", reconciler.step))
         if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
             loops.append(Loop("voice-reconciler", voice_reconciler.step))
-        make_way = self.inbox.make_way if self.settings.runs_worker_inside else lambda: None
-        return Worker(self.office, self.clock, loops, self.settings.poll, make_way)
+        return Worker(self.office, self.clock, loops, self.settings.poll, self._make_way)
+
+    def _make_way(self) -> None:
+        """Let the doors go first, where they are in this process."""
+        if self.settings.runs_worker_inside:
+            self.inbox.make_way()
 
     def _anchor(self, now: datetime) -> None:
         """Note, outside the database, where the audit chain ends."""
@@ -175,6 +190,17 @@ class Application:
         return Recordings(self.office, self.recording_files, self.clock, holders, limit)
 
     @cached_property
+    def export_files(self) -> FileStore:
+        """What was taken out, sealed; a folder in which nothing else lies, so that strays can be swept."""
+        return FileStore(self.settings.files_dir / "exports", self.office.rulebook.passed)
+
+    @cached_property
+    def exports(self) -> Exports:
+        """What makes exports, and lets go of them."""
+        scratch, keep_for = Scratch(self.settings.scratch_dir), self.settings.export_kept_for
+        return Exports(self.office, self.export_files, scratch, self.clock, keep_for, self._make_way)
+
+    @cached_property
     def retention(self) -> Retention:
         """What lets go of recordings whose time is over."""
         keep_for = timedelta(days=self.settings.recording_days)
@@ -183,7 +209,9 @@ class Application:
     @cached_property
     def forgetting(self) -> Forgetting:
         """What lets go of names, numbers and words whose time is over."""
-        return Forgetting(self.office, self.recording_files)
+        return Forgetting(
+            self.office, self.recording_files, partial(erasing.note_in_ledger, self.office, self.ledger)
+        )
 
     def _is_worker(self, username: str, password: str) -> bool:
         """Whether a worker of this name has this password. Wrong ones count as at sign-in: the

@@ -57,6 +57,7 @@ def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint 
         category_names={code: one.labels for code, one in configuration.categories.items()},
         category_indicators={code: one.indicators for code, one in configuration.categories.items()},
         held_for=timedelta(days=settings.sync_closed_days),
+        offline_for=timedelta(days=settings.sync_offline_days),
         menu={str(key): category for key, category in MENU.items()},
         callbacks=settings.callback_rules,
         call_maker=call_maker(settings),
@@ -123,7 +124,5 @@ def _ways(settings: Settings, configuration: Configuration, secrets: Mapping[str
 
 def _own_numbers(settings: Settings, configuration: Configuration) -> frozenset[Phone]:
     names = ("twilio_sms_numbers", "twilio_voice_numbers", "missed_call_numbers")
-    listed = [number for name in names for number in settings.listed(name)]
-    return frozenset(
-        {*(Phone.parse(number) for number in listed), *(g.number for g in configuration.gateways)}
-    )
+    listed = [Phone.parse(number) for name in names for number in settings.listed(name)]
+    return frozenset({*listed, *(gateway.number for gateway in configuration.gateways)})

@@ -108,13 +108,16 @@ class PersonRow(SQLModel, table=True):
     """A human being in a case: affected, or reporting for someone else."""
 
     __tablename__ = "person"
+    __table_args__ = (partial_index("person_born_open", "id", where="birth_date IS NOT NULL"),)
 
     id: UUID = Field(primary_key=True)
     name: bytes | None = sealed_field()
     phone: bytes | None = sealed_field()
     phone_index: bytes | None = None
     sex: str
-    birth_date: date | None = None
+    born: bytes | None = sealed_field()  # the whole day
+    birth_year: int | None = None  # open, for it is counted; it stays when the day goes
+    birth_date: date | None = None  # as it was kept before: `spean work` seals it
     language: str | None = None
     created_at: datetime
 

@@ -21,7 +21,7 @@ from app.store.archive import ArchiveDamaged, KeyMissing, NotAnArchive
 from app.store.copies import CopyImpossible
 from app.store.migrations import is_at_head
 from app.usecases.backing_up import back_up
-from app.usecases.restoring import RestoredWrong, RestoreRefused, Wish, checked
+from app.usecases.restoring import RestoredWrong, RestoreRefused, Wish, checked, erased_so_far
 from app.usecases.restoring import restore as put_back
 
 _AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
@@ -85,14 +85,18 @@ def restore(
         stop(
             f"there is no key file at {settings.keys_file}: without the one of that time nothing can be read"
         )
-    wish = Wish(file, settings.files_dir, replace)
     with opened(settings) as application:
+        # Before anything is touched: the database that goes may know of erasures that no file does.
+        erased = erased_so_far(application.office, application.ledger)
+        wish = Wish(file, settings.files_dir, replace, erased)
         now = application.clock.now()
         try:
             with progress("checking the backup") as told:
                 manifest = checked(wish, application.office, now=now, told=told)
             with progress("putting the backup back") as told:
-                entries = put_back(wish, application.office, manifest, now=now, told=told)
+                done = put_back(wish, application.office, manifest, now=now, told=told)
+            application.forgetting.drop(done.again.files)
+            application.forgetting.note_erasures()
         except (NotAnArchive, KeyMissing, ArchiveDamaged, CopyImpossible, RestoreRefused) as problem:
             _refuse(file, problem, settings)
         except RestoredWrong as wrong:
@@ -103,11 +107,15 @@ def restore(
     for missing in manifest.missing:
         say_wrong(f"a row names a file that was not there when the backup was made: {missing}")
     if as_json:
-        done = {"ok": True, "made_at": manifest.made_at, "rows": rows, "files": files, "entries": entries}
-        typer.echo(orjson.dumps(done))
-    else:
-        typer.echo(f"put back what was kept at {manifest.made_at}: {rows} rows, {files} files; "
-                   f"all {entries} audit entries hold")  # fmt: skip
+        told_all = {
+            "ok": True, "made_at": manifest.made_at, "rows": rows, "files": files, "entries": done.entries,
+            "erased_again": done.again.erasures,
+        }  # fmt: skip
+        typer.echo(orjson.dumps(told_all))
+        return
+    typer.echo(f"put back what was kept at {manifest.made_at}: {rows} rows, {files} files; "
+               f"all {done.entries} audit entries hold")  # fmt: skip
+    typer.echo(f"erased again, because it was erased since: {done.again.erasures} of {len(erased)} erasures")
 
 
 def _aimed(settings: Settings, into: str | None, files_into: Path | None) -> Settings:

@@ -26,7 +26,14 @@ from app.settings import Environment, Settings
 from app.store.database import Database
 from app.store.migrations import is_at_head
 from app.usecases import prompting
-from app.usecases.health import Check, keeping_checks, outbox_checks, readiness, recording_checks
+from app.usecases.health import (
+    Check,
+    keeping_checks,
+    ledger_checks,
+    outbox_checks,
+    readiness,
+    recording_checks,
+)
 
 # Found by the doctor, but no reason to keep the hotline from starting.
 _TOLERATED: Final = frozenset({"settings"})
@@ -100,7 +107,8 @@ def _set_up(settings: Settings) -> Iterator[Check]:
     yield from _words(settings)
     yield _keys(settings, production=production)
     secure = settings.public_base_url.startswith("https://")
-    yield Check("public_base_url", secure or not production, "https" if secure else "not https")
+    kept = "https; browsers that were here are told to come no other way"
+    yield Check("public_base_url", secure or not production, kept if secure else "not https")
     if production:
         yield from _signing_in(settings)
     yield from _carriers(settings, configuration)
@@ -149,6 +157,11 @@ def _signing_in(settings: Settings) -> Iterator[Check]:
     lacking = ", ".join(sorted(role.value for role in _SEE_MUCH - settings.require_totp_roles))
     asked = f"not asked of {lacking}: see SPEAN_REQUIRE_TOTP_ROLES" if lacking else "asked of who sees much"
     yield Check("one-time codes", ok=True, finding=asked, warns=bool(lacking))
+    anybody = [str(network) for network in settings.trusted_proxies if not network.prefixlen]
+    if anybody:
+        believed = f"{', '.join(anybody)} is everybody: anyone could sign in as from anywhere"
+        yield Check("proxies", ok=False, finding=f"{believed}, see SPEAN_TRUSTED_PROXIES")
+        return
     unnamed = not settings.trusted_proxies
     proxy = "none named: all sign-ins seem to come from one address, see SPEAN_TRUSTED_PROXIES"
     yield Check("proxies", ok=True, finding=proxy if unnamed else "named", warns=unnamed)
@@ -199,6 +212,7 @@ def _data(application: Application) -> Iterator[Check]:
     now = application.clock.now()
     yield from outbox_checks(application.office, now=now)
     yield from recording_checks(application.office, now=now)
+    yield from ledger_checks(application.office, application.ledger)
     yield from keeping_checks(application.office, KeyRing.load(application.settings.keys_file), now=now)
     yield _prompts(application)
 

@@ -8,9 +8,11 @@ from typing import Annotated
 import orjson
 import typer
 
-from app.api.erasing import ReceiptOut, receipt_as_json
+from app.api.erasing import ReceiptOut
 from app.cli.opening import MISUSED, REFUSED, opened, read_settings, refuse_strange_keys, stop
 from app.kernel.clock import utc_text
+from app.privacy.rules import Receipt
+from app.privacy.rules import as_json as receipt_as_json
 from app.usecases import erasing
 
 erasures_app = typer.Typer(help="What was erased because somebody asked for it.", no_args_is_help=True)
@@ -57,17 +59,18 @@ def check(
 
 @erasures_app.command()
 def reapply(
-    receipts: Annotated[Path, typer.Argument(help="what `spean erasures list --json` said before")],
+    receipts: Annotated[
+        Path | None, typer.Argument(help="what `spean erasures list --json` said; without it, the ledger")
+    ] = None,
 ) -> None:
-    """Erase again, in a database that was restored, what was erased since the copy was made."""
-    try:
-        given = [ReceiptOut.model_validate(one).typed() for one in orjson.loads(receipts.read_bytes())]
-    except OSError as problem:
-        stop(f"{receipts} cannot be read: {problem.strerror}", status=MISUSED)
-    except (TypeError, ValueError):
-        stop(f"{receipts} is no list of receipts", status=MISUSED)
+    """Erase again, in a database that was put back by hand, what was erased since the copy was made.
+
+    `spean restore` does so by itself.
+    """
+    listed = _listed_in(receipts) if receipts else None
     with opened(read_settings()) as application:
         refuse_strange_keys(application)
+        given = application.ledger.read()[0] if listed is None else listed
         now = application.clock.now()
         with application.office.work(now) as uow:
             again = erasing.reapply(uow, given, now=now)
@@ -75,6 +78,15 @@ def reapply(
     typer.echo(f"erased again: {again.erasures} of {len(given)}, {again.rows} rows")
     if again.unknown:
         typer.echo(f"not genuine, or of cases that are not here: {again.unknown}")
+
+
+def _listed_in(receipts: Path) -> list[Receipt]:
+    try:
+        return [ReceiptOut.model_validate(one).typed() for one in orjson.loads(receipts.read_bytes())]
+    except OSError as problem:
+        stop(f"{receipts} cannot be read: {problem.strerror}", status=MISUSED)
+    except (TypeError, ValueError):
+        stop(f"{receipts} is no list of receipts", status=MISUSED)
 
 
 def retain(

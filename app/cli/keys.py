@@ -1,5 +1,6 @@
 """The commands `spean keys …`: make the key ring, look at it, change its keys while the service runs."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -9,7 +10,15 @@ import typer
 
 from app.audit.rules import Deed
 from app.bootstrap import Application
-from app.cli.opening import REFUSED, opened, progress, read_settings, refuse_strange_keys, stop
+from app.cli.opening import (
+    REFUSED,
+    must_be_meant,
+    opened,
+    progress,
+    read_settings,
+    refuse_strange_keys,
+    stop,
+)
 from app.crypto.keyring import KeyIsCurrent, KeyRing, KeyRingError, UnknownKey, change
 from app.kernel.clock import SystemClock, utc_text
 from app.store.migrations import is_at_head
@@ -22,6 +31,7 @@ _SETTLED: Final = timedelta(minutes=10)
 _ACTOR: Final = "cli"
 
 _AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+_Yes = Annotated[bool, typer.Option("--yes", help="it is meant: do not ask")]
 
 
 @keys_app.callback()
@@ -75,11 +85,13 @@ def add(
         bool, typer.Option("--hold", help="do not use it yet: copy the file to every machine first")
     ] = False,
     as_json: _AsJson = False,
+    yes: _Yes = False,
 ) -> None:
     """Put a new key into the ring. New values are sealed with it from now on, old ones stay readable.
 
     Processes that run read the file again by themselves. Copy the file to its safe place afterwards.
     """
+    must_be_meant("add", yes=yes)
     with opened(read_settings()) as application:
         _refuse_unfit(application)
         ring = _with_new_key(application, in_use=not hold)
@@ -95,8 +107,11 @@ def add(
 
 
 @keys_app.command("use")
-def use(name: Annotated[str, typer.Argument(metavar="KEY", help="a key of the ring")]) -> None:
+def use(
+    name: Annotated[str, typer.Argument(metavar="KEY", help="a key of the ring")], *, yes: _Yes = False
+) -> None:
     """Seal new values with this key from now on."""
+    must_be_meant("use", yes=yes)
     with opened(read_settings()) as application:
         _refuse_unfit(application)
         now = application.clock.now()
@@ -110,11 +125,13 @@ def rotate(
     *,
     new_key: Annotated[bool, typer.Option("--new-key", help="put a new key into the ring first")] = False,
     as_json: _AsJson = False,
+    yes: _Yes = False,
 ) -> None:
     """Seal every value anew with the current key, while the service runs.
 
     Stopped in the middle, it goes on where it was when it is called again.
     """
+    must_be_meant("rotate", yes=yes)
     with opened(read_settings()) as application:
         _refuse_unfit(application)
         if new_key:
@@ -141,8 +158,11 @@ def rotate(
 
 
 @keys_app.command("retire")
-def retire(name: Annotated[str, typer.Argument(metavar="KEY", help="a key that no row uses")]) -> None:
+def retire(
+    name: Annotated[str, typer.Argument(metavar="KEY", help="a key that no row uses")], *, yes: _Yes = False
+) -> None:
     """Take a key out of the ring for good. Backups that need it can then be opened with older copies only."""
+    must_be_meant("retire", yes=yes)
     with opened(read_settings()) as application:
         _refuse_unfit(application)
         now = application.clock.now()
@@ -195,4 +215,5 @@ def _changed(application: Application, changed: Callable[[KeyRing], KeyRing]) ->
 
 def _remember(application: Application, action: str, now: datetime, key: str, **figures: int) -> None:
     with application.office.work(now) as uow:
-        uow.audit.record(Deed(action, _ACTOR, details={"key": key, **figures}))
+        # Who, as the machine knows them: names of accounts can be set by whoever runs a command, numbers not.
+        uow.audit.record(Deed(action, _ACTOR, details={"key": key, "uid": os.getuid(), **figures}))

@@ -1,12 +1,12 @@
 """The `spean` command: every entrance that is not HTTP."""
 
+import resource
 import signal
 import socket
 import sys
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -16,17 +16,17 @@ from app.cli.corrections import corrections
 from app.cli.demo import demo, prepare, show_welcome
 from app.cli.doctor import data_faults, doctor, set_up_faults
 from app.cli.erasures import erasures_app, retain
+from app.cli.exporting import export
 from app.cli.keys import keys_app
 from app.cli.logs import log_plainly, places
 from app.cli.opening import REFUSED, opened, read_settings, say_wrong, settings_faults, stop
 from app.cli.prompts import prompts_app
 from app.cli.protection import disclosures
+from app.cli.server import server_for
 from app.cli.triage import triage_app
 from app.cli.words import words_app
 from app.main import create_app
 from app.settings import Settings
-
-_UPLOADS_END_WITHIN_SECONDS: Final = 10
 
 app = typer.Typer(
     help="Spean: a hotline and case management for migrant workers.",
@@ -39,7 +39,7 @@ app.command()(doctor)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(supervision.worker_app, name="worker")
 app.add_typer(supervision.audit_app, name="audit")
-app.command(name="export")(supervision.export)
+app.command()(export)
 app.add_typer(keys_app, name="keys")
 app.command()(upkeep.migrate)
 app.add_typer(prompts_app, name="prompts")
@@ -103,12 +103,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _serve(application: Application, door: socket.socket) -> None:
-    config = uvicorn.Config(
-        create_app(application), log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        # An upload over a slow line takes an hour. What of it has arrived is kept, and the device goes on.
-        timeout_graceful_shutdown=_UPLOADS_END_WITHIN_SECONDS,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = server_for(create_app(application))
     server.run(sockets=[door])
     if not server.started:
         stop("the server did not start: see above")
@@ -117,6 +112,7 @@ def _serve(application: Application, door: socket.socket) -> None:
 def main() -> None:
     """Run the command. Whatever goes wrong ends in words, without a traceback."""
     log_plainly()
+    _leave_no_core()
     try:
         app()
     except ValidationError as problem:
@@ -126,6 +122,11 @@ def main() -> None:
     except Exception as problem:  # noqa: BLE001 - the last place that can turn a fault into words
         say_wrong(_unexpected(problem))
         sys.exit(REFUSED)
+
+
+def _leave_no_core() -> None:
+    """A process that dies writes its memory nowhere: names and keys lie open in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _unexpected(problem: Exception) -> str:

@@ -86,6 +86,20 @@ def keys_fit(application: Application) -> bool:
         return uow.audit.fits_keys()
 
 
+def must_be_meant(word: str, *, yes: bool) -> None:
+    """End the command unless the operator says that it is meant: with `--yes`, or by typing this word.
+
+    A program that runs it gives `--yes`; whoever sits before a terminal that somebody left open does not
+    know that they will be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        stop("nobody is there to be asked whether it is meant: say so with --yes", status=MISUSED)
+    if typer.prompt(f"type {word} to go on", err=True) != word:
+        stop("not confirmed; nothing was changed")
+
+
 @contextmanager
 def progress(words: str) -> Iterator[Callable[[str], None]]:
     """Something to call with how far long work has got: shown at a terminal, silent in a pipe."""

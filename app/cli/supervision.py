@@ -1,14 +1,9 @@
-"""Commands for whoever runs the installation: add workers, check the audit chain, export cases."""
+"""Commands for whoever runs the installation: add workers, check the audit chain."""
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
-from uuid import uuid4
+from typing import Annotated
 
 import orjson
 import typer
@@ -18,13 +13,10 @@ from app.audit.service import AnchorFile, Verdict, anchor_end
 from app.audit.service import verify as check_chain
 from app.audit.store import AuditStore
 from app.bootstrap import Application
-from app.cases.rules.stages import Status
 from app.cli.demo import prepare
 from app.cli.opening import MISUSED, REFUSED, opened, progress, read_settings, stop
-from app.exports import service
-from app.exports.rules import WantedCases
 from app.identity.rules import Role
-from app.kernel.clock import day_begins, utc_text
+from app.kernel.clock import utc_text
 from app.kernel.language import Language
 from app.kernel.phone import NotAPhone, Phone
 from app.kernel.refusal import NotFound, Refusal
@@ -34,7 +26,6 @@ from app.usecases.setting_up import WorkerWish, add_worker
 worker_app = typer.Typer(help="Workers.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 _WORDS = {
     "added": "added: nobody of ours wrote it",
     "edited": "edited",
@@ -152,42 +143,6 @@ def anchor() -> None:
         typer.echo(application.anchors.newest_line())
 
 
-def export(
-    output: Annotated[Path, typer.Option(help="the file to write; - for standard output")] = Path("-"),
-    since: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="opened on this day or later"),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="opened on this day or earlier"),
-    ] = None,
-    status: Annotated[list[Status] | None, typer.Option(help="only cases at this stage; repeatable")] = None,
-    category: Annotated[list[str] | None, typer.Option(help="only cases about this; repeatable")] = None,
-    locale: Annotated[Literal["km", "en"], typer.Option(help="language of the headings")] = "km",
-) -> None:
-    """Write the cases of every organisation as CSV. Remembered in the audit chain before the first row."""
-    with opened(read_settings()) as application:
-        office = application.office
-        strange = sorted(set(category or ()) - office.rulebook.floors.keys())
-        if strange:
-            stop(f"--category: no category is called {', '.join(strange)}", status=MISUSED)
-        zone = office.rulebook.ladders.calendar.timezone
-        wanted = WantedCases(
-            opened_from=_day(since, "--from", zone),
-            opened_to=_day(until, "--to", zone, after=timedelta(days=1)),
-            statuses=tuple(item.value for item in status or ()),
-            categories=tuple(category or ()),
-            locale=locale,
-        )
-        now = application.clock.now()
-        with office.work(now) as uow:
-            plan = service.begin_for_operator(uow, wanted, now)
-        pieces = service.stream(office.database, office.vault, office.rulebook.catalogues, plan)
-        with progress("exporting") as tell, _written(output) as file:
-            _write(file, pieces, tell)
-
-
 def _checked(application: Application, file: AnchorFile, *, only_new: bool) -> Verdict:
     """Whether the chain holds, as it was at one moment: others go on writing meanwhile."""
     office = application.office
@@ -218,43 +173,3 @@ def _asked_password() -> str:
     if not sys.stdin.isatty():
         stop("nobody is there to ask for the password: give it with --password-stdin", status=MISUSED)
     return str(typer.prompt("password", hide_input=True, confirmation_prompt=True))
-
-
-def _day(
-    written: datetime | None, option: str, zone: tzinfo, *, after: timedelta = timedelta(0)
-) -> datetime | None:
-    if written is None:
-        return None
-    if not _FIRST_DAY <= written.date() <= _LAST_DAY:
-        stop(f"{option} is no day of a case", status=MISUSED)
-    return day_begins(written.date() + after, zone).astimezone(UTC)
-
-
-@contextmanager
-def _written(output: Path) -> Iterator[BinaryIO]:
-    """Where the rows go. A file appears when it is complete, and only its owner may read it."""
-    if str(output) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    draft = output.with_name(f".{output.name}.{uuid4().hex[:8]}.part")
-    try:
-        file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-    except OSError as problem:
-        stop(f"{output} cannot be written: {problem.strerror}")
-    try:
-        with file:
-            yield file
-        draft.replace(output)
-    except OSError as problem:
-        stop(f"{output} cannot be written: {problem.strerror}")
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _write(file: BinaryIO, pieces: Iterable[bytes], tell: Callable[[str], None]) -> None:
-    written = 0
-    for piece in pieces:
-        file.write(piece)
-        written += len(piece)
-        tell(f"{written // 1024} KiB")

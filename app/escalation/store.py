@@ -100,11 +100,9 @@ class TimerStore:
 
     def next_of(self, case_ids: Iterable[UUID]) -> dict[UUID, Timer]:
         """The clock of each case that runs out first."""
-        asked = select(timers).where(timers.c.case_id.in_(list(case_ids)), timers.c.state == ARMED)
-        found: dict[UUID, Timer] = {}
-        for row in self._connection.execute(asked.order_by(timers.c.due_at.desc(), timers.c.kind.desc())):
-            found[row.case_id] = _timer(row)
-        return found
+        found = self._connection.execute(_NEXT, {"cases": list(case_ids)}).all()
+        first = {row.case_id: row for row in found}  # of each case the last, which is the first to run out
+        return {case_id: _timer(row) for case_id, row in first.items()}
 
     def lateness(self, now: datetime) -> tuple[int, datetime | None]:
         """How many clocks are due and not fired, and since when the oldest of them is."""
@@ -134,4 +132,9 @@ _DISARM: Final = (
         timers.c.state == ARMED,
     )
     .values(state=DISARMED, ended_at=bindparam("now"))
+)
+_NEXT: Final = (
+    select(timers)
+    .where(timers.c.case_id.in_(bindparam("cases", expanding=True)), timers.c.state == ARMED)
+    .order_by(timers.c.due_at.desc(), timers.c.kind.desc())
 )

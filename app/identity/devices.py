@@ -86,6 +86,10 @@ class DeviceStore:
             .values(lineage=os.urandom(_LINEAGE_BYTES), issued=0)
         )
 
+    def begin_all_again(self) -> None:
+        """As begin_again, for every device: a backup was put back, which knows nothing of what came since."""
+        self._connection.execute(update(devices).values(lineage=os.urandom(_LINEAGE_BYTES), issued=0))
+
     def _set(self, row_id: UUID, **values: Any) -> None:  # noqa: ANN401 - column values
         self._connection.execute(update(devices).where(devices.c.id == row_id).values(**values))
 

@@ -67,8 +67,11 @@ _MAY: Final = {
     Role.COORDINATOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
 }
-# What a stolen token must not be enough for: these ask for a password given lately.
-_FRESH: Final = frozenset({Action.EXPORT_CASES, Action.CHANGE_SECRETS, Action.RESET_PASSWORDS})
+# What a stolen token must not be enough for: these ask for a password given lately. Whatever stops harm
+# (a wall, a hold, the end of a sign-in or a device) does not: it must go quickly.
+_FRESH: Final = frozenset({
+    Action.EXPORT_CASES, Action.CHANGE_SECRETS, Action.RESET_PASSWORDS, Action.TRAIN_WORKERS, Action.ERASE,
+})  # fmt: skip
 _BEFORE_TOTP: Final = frozenset({Action.OPEN_DOOR, Action.SEE_SELF, Action.CHANGE_SECRETS})
 FRESH_FOR: Final = timedelta(minutes=10)
 SUPERVISES: Final = frozenset({Role.SUPERVISOR, Role.COORDINATOR})

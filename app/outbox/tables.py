@@ -66,7 +66,8 @@ class SafeContactRow(SQLModel, table=True):
     """What was told of how a phone may be used, in one case: by the person's own answers, or by a caseworker.
 
     `hours` are windows as `{"begins": "20:00", "ends": "06:00", "days": [0]}`. `ended_at` is when the
-    case was closed: what it knew then counts only where no open case knows better.
+    case was closed: what it knew then counts only where no open case knows better. `also_within` are hours
+    that bind as well, each with its zone: two people wrote down others at once.
     """
 
     __tablename__ = "safe_contact"
@@ -94,6 +95,8 @@ class SafeContactRow(SQLModel, table=True):
     after_dropped_call: str
     valid_until: datetime | None = None
     ended_at: datetime | None = None
+    version: int | None = None  # how often this source wrote it down; None: once, before it was counted
+    also_within: list[dict[str, Any]] | None = json_field(nullable=True)
 
 
 outbox = table_of(OutboxRow)

@@ -30,6 +30,18 @@ class ErasureRow(SQLModel, table=True):
     mac: str
 
 
+class SyncMentionRow(SQLModel, table=True):
+    """That a row of what devices sent names something, by its id. `kind` is empty but for extra fields."""
+
+    __tablename__ = "sync_mention"
+    __table_args__ = (Index("sync_mention_by_row", "said_in", "row_id"),)
+
+    about: UUID = Field(primary_key=True)
+    said_in: str = Field(primary_key=True)
+    row_id: UUID = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+
+
 class BreachRow(SQLModel, table=True):
     """One breach of personal data. `warned` counts how often those in charge were told of its time."""
 
@@ -53,3 +65,4 @@ class BreachRow(SQLModel, table=True):
 
 erasures = table_of(ErasureRow)
 breaches = table_of(BreachRow)
+mentions = table_of(SyncMentionRow)

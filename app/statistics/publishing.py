@@ -44,7 +44,7 @@ def publish(office: Office, question: Question, now: datetime) -> Publication:
     rules = office.rulebook
     zone = rules.ladders.calendar.timezone
     with office.look() as uow:
-        first = CountingStore(uow.connection).first_opened_at()
+        first = CountingStore(uow.connection, uow.vault).first_opened_at()
         ledger = ReleasedStore(uow.connection).touching(question.since, question.until)
         own = _own_code(uow, question)
     known = {one.window: one for one in ledger}
@@ -91,7 +91,7 @@ def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bo
     rules, zone = office.rulebook, office.rulebook.ladders.calendar.timezone
     begins_at, ends_at = day_begins(window.since, zone), day_begins(window.until, zone)
     with office.snapshot() as uow:
-        store = CountingStore(uow.connection)
+        store = CountingStore(uow.connection, uow.vault)
         star, cases = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
         recovered = store.recovered(window.since, window.until)
     usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)

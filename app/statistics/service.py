@@ -30,7 +30,8 @@ from app.statistics.rules.periods import Period, settled
 from app.statistics.rules.publishing import ROWS, SEX, Publication, Question
 from app.statistics.rules.scope import Scope
 from app.statistics.rules.telling import NotPublished, UnknownDimension
-from app.usecases.unit_of_work import Office
+from app.statistics.store.counting import CountingStore
+from app.usecases.unit_of_work import Office, UnitOfWork
 
 View = Literal["published", "internal"]
 Filters = Mapping[Dimension, tuple[str | None, ...]]
@@ -171,6 +172,11 @@ def years(office: Office, wish: Wish) -> tuple[YearLine, ...]:
     released = _gate(office, wish) if wish.is_published else None
     with _reading(office, wish) as reading:
         return published.years_of(released, reading.labels) if released else reading.years()
+
+
+def first_case_at(uow: UnitOfWork) -> datetime | None:
+    """When the oldest case was opened; None where there is none yet."""
+    return CountingStore(uow.connection, uow.vault).first_opened_at()
 
 
 def summary(  # noqa: PLR0913, PLR0917 - what a report is about: none follows from another

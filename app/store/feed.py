@@ -211,7 +211,7 @@ class FeedStore:
         return [
             Doc(row.kind, row.doc_id, row.case_id, row.viewer)
             for some in _by_some(list(case_ids))
-            for row in self._connection.execute(_DOCS_OF_CASES, {"cases": some})
+            for row in self._connection.execute(_DOCS_OF_CASES, {"cases": some}).all()
         ]
 
     def docs_without_case(self, viewer: UUID, kinds: Sequence[str] = ()) -> list[Doc]:
@@ -223,7 +223,7 @@ class FeedStore:
         """Everything on a worker's devices, going by the feed."""
         return {
             (row.kind, row.doc_id): Doc(row.kind, row.doc_id, row.case_id)
-            for row in self._connection.execute(_HELD, {"viewer": viewer})
+            for row in self._connection.execute(_HELD, {"viewer": viewer}).all()
         }
 
     def held_of_case(self, viewer: UUID, case_id: UUID) -> list[Doc]:
@@ -257,7 +257,7 @@ class FeedStore:
         asked = {"viewer": viewer, "kinds": list(kinds), "after": after, "limit": limit}
         return [
             Entry(Doc(row.kind, row.doc_id, row.case_id), row.seq, row.gone)
-            for row in self._connection.execute(_PAGE, asked)
+            for row in self._connection.execute(_PAGE, asked).all()
         ]
 
     def revisions(self, ids: Mapping[str, Iterable[UUID]]) -> dict[tuple[str, UUID], int]:
@@ -266,7 +266,7 @@ class FeedStore:
             (kind, row.doc_id): row.rev
             for kind, wanted in ids.items()
             for some in _by_some(list(wanted))
-            for row in self._connection.execute(_REVISIONS, {"kind": kind, "ids": some})
+            for row in self._connection.execute(_REVISIONS, {"kind": kind, "ids": some}).all()
         }
 
     def ever_held(self, viewer: UUID, kind: str) -> dict[UUID, bool]:
@@ -334,7 +334,7 @@ _HOLDS: Final = select(feed.c.doc_id).where(
 )  # fmt: skip
 _HELD_OF_CASE: Final = _HELD.where(feed.c.case_id == bindparam("case"))
 _PAGE: Final = (
-    select(feed)
+    select(feed.c.kind, feed.c.doc_id, feed.c.case_id, feed.c.seq, feed.c.gone)
     .where(
         feed.c.viewer == bindparam("viewer"),
         feed.c.kind.in_(bindparam("kinds", expanding=True)),

@@ -1,6 +1,6 @@
 """Small shared pieces of SQL that mean the same on both engines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,12 @@ def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) 
     """Insert the row unless one like it is there already; whether it was inserted."""
     # A count of rows is not to be had of every insert on PostgreSQL; a row that comes back is proof.
     return connection.execute(_insert_new(connection.dialect.name, table), values).first() is not None
+
+
+def insert_many_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of the rows that are not there already."""
+    if rows:
+        connection.execute(insert_into(connection, table).on_conflict_do_nothing(), list(rows))
 
 
 def insert_or_change(

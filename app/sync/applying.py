@@ -10,7 +10,8 @@ from uuid import UUID, uuid5
 from pydantic import TypeAdapter, ValidationError
 
 from app.attachments.rules.uploads import Wish
-from app.cases.store.records import ContactAttempt, Person
+from app.cases.store.people import Person
+from app.cases.store.records import ContactAttempt
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.store.feed import Doc, Kind
@@ -41,6 +42,7 @@ class Doing:
     carrier: Carrier
     op: Op
     now: datetime
+    known: bool = True  # whether the document is here already; where it may be, it is looked for
     case_id: UUID | None = None
     lost: list[Lost] = field(default_factory=list)
     created: bool = False
@@ -56,15 +58,20 @@ class Doing:
         return Command(self.carrier.worker, self.case_id, self.op.id, content)
 
     def parent(self) -> UUID:
-        """The case that a new document belongs to. Raises: ParentUnknown, FieldsRefused, NotFound."""
+        """The case that a new document says it belongs to. Raises: FieldsRefused."""
         try:
-            parent = UUID(str(self.op.set.get("case_id")))
+            self.case_id = UUID(str(self.op.set.get("case_id")))
         except ValueError:
             raise FieldsRefused(fields="case_id") from None
-        if not self.uow.scope.there(parent):
-            raise ParentUnknown(parent)
-        self.case_id = parent
-        return parent
+        return self.case_id
+
+    def must_be_brought(self) -> None:
+        """Nothing has this id: unless the row brings it, it is as if it were somebody else's.
+
+        Raises: NotFound.
+        """
+        if not self.op.create and not self.op.set.get("case_id"):
+            raise NotFound
 
     def read(self, shape: TypeAdapter[Any]) -> Any:  # noqa: ANN401 - one of several shapes
         """The fields as a shape reads them. Raises: FieldsRefused."""
@@ -119,12 +126,13 @@ def own_id(doc_id: UUID, part: str) -> UUID:
 def add_note(doing: Doing) -> None:
     """A note, under the device's id. Raises: OnlyAdded, and as the use case."""
     uow, op = doing.uow, doing.op
-    known = uow.records.notes([op.id]).get(op.id)
+    known = uow.records.notes([op.id]).get(op.id) if doing.known else None
     if known:
         doing.case_id = known.case_id
         locked_case(uow, doing.carrier.worker, known.case_id)
         _must_say_the_same(op, {"text": known.text, "restricted": known.restricted})
         return
+    doing.must_be_brought()
     fields: NoteFields = doing.read(_NOTE)
     doing.parent()
     content = "note " + _compact({"text": fields.text, "restricted": fields.restricted})
@@ -137,13 +145,14 @@ def add_note(doing: Doing) -> None:
 def add_contact_attempt(doing: Doing) -> None:
     """A contact attempt, under the device's id. Raises: OnlyAdded, and as the use case."""
     uow, op = doing.uow, doing.op
-    known = uow.records.contact_attempts([op.id]).get(op.id)
+    known = uow.records.contact_attempts([op.id]).get(op.id) if doing.known else None
     if known:
         doing.case_id = known.case_id
         locked_case(uow, doing.carrier.worker, known.case_id)
         here = {"channel": known.channel, "outcome": known.outcome, "note": known.note}
         _must_say_the_same(op, here)
         return
+    doing.must_be_brought()
     fields: ContactFields = doing.read(_CONTACT)
     parent = doing.parent()
     said = {"channel": fields.channel, "outcome": fields.outcome, "note": fields.note}
@@ -166,6 +175,7 @@ def add_attachment(doing: Doing) -> None:
                  "sha256": known.sha256},
         )  # fmt: skip
         return
+    doing.must_be_brought()
     fields: AttachmentFields = doing.read(_ATTACHMENT)
     wish = Wish(
         id=op.id, case_id=doing.parent(), size_bytes=fields.size_bytes, sha256=fields.sha256,
@@ -177,13 +187,14 @@ def add_attachment(doing: Doing) -> None:
 
 def finish_task(doing: Doing) -> None:
     """A human did it; anything else about a task is the office's. Raises: ReadOnly, NotFound."""
+    # First of all, so that it is said alike of a task of others and of one that never was.
+    done = doing.op.set.get("done") is True or bool(doing.op.set.get("done_at"))
+    if not done or doing.op.set.keys() - {"done", "done_at", "done_by"}:
+        raise ReadOnly
     task = doing.uow.records.tasks([doing.op.id]).get(doing.op.id)
     if task is None:
         raise NotFound
     doing.case_id = task.case_id
-    done = doing.op.set.get("done") is True or bool(doing.op.set.get("done_at"))
-    if not done or doing.op.set.keys() - {"done", "done_at", "done_by"}:
-        raise ReadOnly
     keeping.finish_task(doing.uow, doing.carrier.worker, task.id, now=doing.now)
 
 

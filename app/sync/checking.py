@@ -17,19 +17,23 @@ from app.usecases.unit_of_work import Office, UnitOfWork
 
 _WRITTEN_BY_DEVICES: Final = frozenset(set(ALL_KINDS) - {Kind.REFERENCE, Kind.MESSAGE, Kind.SYNC_ISSUE})
 
+_COUNTED: Final = ("missing", "stale", "gone", "unknown", "behind")
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Where a device and the server differ, by id.
 
-    `missing` and `stale` come with the next pull, and `gone` is told there as well; `unknown` is what
-    the server has never seen or has forgotten: the device sends it again.
+    `missing` and `stale` come with the next pull, and `gone` is told there as well. `unknown` is what
+    the server has never seen or has forgotten, and `behind` what of `stale` it knows only as it was before:
+    the device sends both again.
     """
 
     missing: tuple[UUID, ...] = ()
     stale: tuple[UUID, ...] = ()
     gone: tuple[UUID, ...] = ()
     unknown: tuple[UUID, ...] = ()
+    behind: tuple[UUID, ...] = ()
 
 
 def digests(office: Office, carrier: Carrier, *, now: datetime) -> dict[str, tuple[int, str]]:
@@ -56,16 +60,19 @@ def reconcile(
         too_many = [doc_id for doc_id in theirs if doc_id not in ours]
         # What was never in this worker's feed may still be there, for others: it is as if it were not.
         unknown = [one for one in too_many if one not in ever and kind in _WRITTEN_BY_DEVICES]
+        others = {one for one in ours if one in theirs and theirs[one] != ours[one]}
+        # A revision only grows, so one that is larger than ours was given before a backup was put back.
+        behind = {one for one in others if theirs[one] > ours[one] and kind in _WRITTEN_BY_DEVICES}
         found = Difference(
             missing=tuple(sorted(ours.keys() - theirs.keys())),
-            stale=tuple(sorted(one for one in ours if one in theirs and theirs[one] != ours[one])),
+            stale=tuple(sorted(others)),
             gone=tuple(sorted(set(too_many) - set(unknown))),
             unknown=tuple(sorted(unknown)),
+            behind=tuple(sorted(behind)),
         )
         _tell_again(uow, viewer, kind, found)
-        counts = {"kind": kind, "missing": len(found.missing), "stale": len(found.stale),
-                  "gone": len(found.gone), "unknown": len(found.unknown)}  # fmt: skip
-        uow.audit.record(Deed("sync.reconciled", str(viewer), None, counts))
+        counts = {name: len(getattr(found, name)) for name in _COUNTED}
+        uow.audit.record(Deed("sync.reconciled", str(viewer), None, {"kind": kind, **counts}))
     return found
 
 

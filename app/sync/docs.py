@@ -8,7 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.cases.rules.guards import shows_note
 from app.cases.rules.stages import Case
-from app.cases.store.records import Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member
 from app.escalation.store import Timer
 from app.identity.rules import Worker
 from app.store.feed import Kind
@@ -41,7 +42,7 @@ def render(reader: Reader, wanted: Mapping[str, Iterable[UUID]]) -> dict[tuple[s
     Whoever asks has made sure that the worker may hold them.
     """
     found: dict[tuple[str, UUID], Document] = {}
-    listed = {kind: list(ids) for kind, ids in wanted.items()}
+    listed = {kind: some for kind, ids in wanted.items() if (some := list(ids))}
     revisions = reader.uow.feed.revisions(listed)
     for kind, ids in listed.items():
         extras = reader.pushed.extras(kind, ids) if kind in _EXTENDED else {}

@@ -19,9 +19,11 @@ from app.kernel.money import Money
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.kernel.urgency import Urgency
+from app.privacy.rules import AlreadyErased
 from app.store.feed import Kind
-from app.sync.applying import SIMPLE, Doing, Handler, named, own_id, person_of, valid
-from app.sync.rules import FieldsRefused, Lost, ReadOnly, merge, merge_sets, raised, same
+from app.sync.applying import SIMPLE, Doing, ParentUnknown, named, own_id, person_of, valid
+from app.sync.rules import FieldsRefused, Lost, Merged, ReadOnly, merge, merge_sets, raised, same
+from app.sync.unheard import own_words
 from app.usecases import affected, case_work, conflicts, keeping
 from app.usecases.case_work import Command
 from app.usecases.conflicts import Clash
@@ -69,6 +71,7 @@ def write_case(doing: Doing) -> list[Conflict]:
     if not uow.scope.there(op.id):
         if not op.create:
             raise NotFound
+        _must_not_be_erased(doing, op.id)
         _open(doing)
         return []
     case = locked_case(uow, doing.carrier.worker, op.id)
@@ -95,7 +98,9 @@ def write_member(doing: Doing) -> list[Conflict]:
     """Add the member, or write what may be written of them. Raises: as the use cases; FieldsRefused."""
     uow, op, worker = doing.uow, doing.op, doing.carrier.worker
     fields = valid(MEMBER_FIELDS, op.set)
-    before = uow.records.members([op.id]).get(op.id)
+    before = uow.records.members([op.id]).get(op.id) if doing.known else None
+    if before is None:
+        doing.must_be_brought()
     doing.case_id = before.case_id if before else doing.parent()
     # Whoever makes or edits this member at the same moment is waited for before anything is weighed: what
     # was read without the lock may have been written meanwhile.
@@ -112,11 +117,18 @@ def write_member(doing: Doing) -> list[Conflict]:
     doing.lost += [Lost(flag, True, False) for flag in flags if flags[flag] != fields[flag]]
     plain = {name: value for name, value in fields.items() if name not in FLAGS}
     was = _AS_ADDED if doing.created else op.was
-    merged = merge(known, plain, was, fresh=op.create or doing.created)
+    merged = _own_first(doing, merge(known, plain, was, fresh=op.create or doing.created))
     doing.lost += merged.clashes
     affected.edit_member(uow, worker, op.id, {**merged.apply, **flags}, online=False, now=doing.now)
     _keep_extras(doing, Kind.MEMBER, MEMBER_FIELDS)
     return _both_kept(doing, Kind.MEMBER)
+
+
+def _own_first(doing: Doing, merged: Merged) -> Merged:
+    """What a device wrote over its own words clashes with nobody's."""
+    own = own_words(doing, merged.clashes)
+    written = {one.field: one.yours for one in merged.clashes if one.field in own}
+    return Merged({**merged.apply, **written}, tuple(one for one in merged.clashes if one.field not in own))
 
 
 def _open(doing: Doing) -> None:
@@ -174,7 +186,7 @@ def _weighed(doing: Doing, case: Case) -> _Weighed:
     current: dict[str, Any] = {"destination_country": case.destination_country, "language": case.language,
                "summary": case.summary}  # fmt: skip
     plain: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
-    merged = merge(current, plain, op.was, fresh=op.create)
+    merged = _own_first(doing, merge(current, plain, op.was, fresh=op.create))
     apply, lost = dict(merged.apply), list(merged.clashes)
     if "categories" in fields:
         seen = op.was.get("categories")
@@ -308,14 +320,27 @@ WRITTEN: Final[Mapping[str, Any]] = {Kind.CASE: write_case, Kind.MEMBER: write_m
 def do(doing: Doing) -> list[Conflict]:
     """Do what the device did; the conflicts that came of it. Raises: Refusal, ParentUnknown."""
     op = doing.op
-    if op.whole is not None and not op.create and not doing.uow.feed.revisions({op.kind: [op.id]}):
+    if op.whole is not None and not op.create and not doing.known:
         # The device believes that it is here: a backup was restored since. All that it has makes it anew.
         doing.op = replace(op, set=op.whole, was={}, create=True)
     if op.create and "_deleted" in op.set:
         return []  # written and thrown away before anybody else saw it
-    if doing.op.kind in WRITTEN:
-        found: list[Conflict] = WRITTEN[doing.op.kind](doing)
-        return found
-    simple: Handler = SIMPLE[doing.op.kind]
-    simple(doing)
+    try:
+        if op.kind in WRITTEN:
+            found: list[Conflict] = WRITTEN[op.kind](doing)
+            return found
+        SIMPLE[op.kind](doing)
+    except NotFound:
+        if op.kind == Kind.CASE or doing.case_id is None or doing.uow.scope.there(doing.case_id):
+            raise
+        _must_not_be_erased(doing, doing.case_id)
+        raise ParentUnknown(doing.case_id) from None
     return []
+
+
+def _must_not_be_erased(doing: Doing, case_id: UUID) -> None:
+    """A case that is not here may have been erased, and a backup from before it restored since: a device that
+    was off all the while must not make it anew. Raises: AlreadyErased.
+    """
+    if doing.uow.erasures.last_of(case_id, None):
+        raise AlreadyErased

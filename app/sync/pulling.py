@@ -1,20 +1,19 @@
 """Giving devices what changed: one page of a worker's feed at a time, from a cursor on."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 from app.audit.rules import Deed
-from app.identity.rules import Action, Device, Role, Worker
+from app.identity.rules import Action, Device, DeviceRevoked, Role, Worker
 from app.store.feed import Doc, Entry, Kind
 from app.sync import docs
 from app.sync.docs import Reader
 from app.sync.rules import SCHEMA, CursorGone, CursorNotOurs, read_cursor, write_cursor
 from app.sync.versions import grown_since, shown_as_theirs
-from app.usecases.devices import must_be_trusted
 from app.usecases.feeding import held_docs
 from app.usecases.unit_of_work import Office, UnitOfWork
 
@@ -25,11 +24,15 @@ _FIT_EVERY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A worker with the device in their hands; `schema` is the version of documents that it speaks."""
+    """A worker with the device in their hands; `schema` is the version of documents that it speaks.
+
+    `ahead` is how far its clock is ahead of ours, where it told us.
+    """
 
     worker: Worker
     device: str = ""
     schema: int = SCHEMA
+    ahead: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One document as a device has to have it; None where it must drop it."""
+    """One document as a device has to have it; None where it must drop it.
+
+    `written` is the change as the native protocol writes it, where that was done already.
+    """
 
     doc: Doc
     content: docs.Document | None
+    written: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -71,15 +78,27 @@ def pull(office: Office, carrier: Carrier, ask: Ask, *, now: datetime) -> Page:
     Raises: NotAllowed, DeviceRevoked, CursorGone, CursorNotOurs.
     """
     carrier.worker.must_be_allowed(Action.SYNC)
-    prepare(office, carrier, now=now)
-    with office.snapshot() as uow:
-        device = uow.devices.of(carrier.worker.id, carrier.device)
-        page = _page(uow, carrier, ask, device) if device else None
-    if device is None or page is None:
-        return _begun_again(office, carrier, ask, device, now=now)
+    try:
+        device, page = _next_page(office, carrier, ask, now=now)
+    except _Forgotten as forgotten:
+        return _begun_again(office, carrier, ask, forgotten, now=now)
     if page.changes:
         _remember(office, carrier, device, page, now=now)
     return page
+
+
+def _next_page(office: Office, carrier: Carrier, ask: Ask, *, now: datetime) -> tuple[Device, Page]:
+    """Raises: DeviceRevoked, CursorNotOurs, _Forgotten."""
+    with office.snapshot() as uow:
+        device = _trusted(uow, carrier)
+        if device and _is_fitted(uow, carrier, device, now=now):
+            return device, _page(uow, carrier, ask, device)
+    prepare(office, carrier, now=now)
+    with office.snapshot() as uow:
+        device = _trusted(uow, carrier)
+        if device is None:
+            raise LookupError("a device that was just kept is not there")
+        return device, _page(uow, carrier, ask, device)
 
 
 def prepare(office: Office, carrier: Carrier, *, now: datetime) -> None:
@@ -88,11 +107,10 @@ def prepare(office: Office, carrier: Carrier, *, now: datetime) -> None:
     Raises: DeviceRevoked.
     """
     with office.look() as uow:
-        must_be_trusted(uow, carrier.worker.id, carrier.device)
-        device = uow.devices.of(carrier.worker.id, carrier.device)
-        grown = _grown(device, carrier)
-        if device and not grown and not _outgrown(uow, carrier.worker, now=now):
+        device = _trusted(uow, carrier)
+        if device and _is_fitted(uow, carrier, device, now=now):
             return
+        grown = _grown(device, carrier)
     with office.work(now) as uow:
         kept = uow.devices.keep(carrier.worker.id, carrier.device, name=None, now=now)
         fit(uow, carrier.worker, resend=grown, now=now)
@@ -130,8 +148,16 @@ def shown(change: Change, carrier: Carrier) -> dict[str, Any]:
     return shown_as_theirs(change.doc.kind, change.content or {}, carrier.schema)
 
 
-def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page | None:
-    """The page; None where the cursor means nothing any more."""
+class _Forgotten(Exception):
+    """The cursor means nothing any more. `device` where it is of the device's own newest line."""
+
+    def __init__(self, device: Device | None) -> None:
+        super().__init__("the cursor means nothing any more")
+        self.device = device
+
+
+def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page:
+    """The page. Raises: CursorNotOurs, _Forgotten."""
     tag = _tag(uow, carrier, ask.kinds)
     after, strange = 0, False
     if ask.cursor:
@@ -141,15 +167,17 @@ def _page(uow: UnitOfWork, carrier: Carrier, ask: Ask, device: Device) -> Page |
             if not ask.lenient:
                 raise
             strange, lineage = True, device.lineage
+        if lineage != device.lineage:
+            raise _Forgotten(None)
         head = uow.feed.head(carrier.worker.id)
-        if lineage != device.lineage or after > device.issued or head is None or after > head.seq:
-            return None
+        if after > device.issued or head is None or after > head.seq:
+            raise _Forgotten(device)
     entries = uow.feed.page(carrier.worker.id, ask.kinds, after, ask.limit + 1)
     changes = _changes(uow, carrier, entries[: ask.limit])
-    fitting = _fitting(changes, carrier, ask.max_bytes)
-    reached = entries[fitting - 1].seq if fitting else after
+    fitting = changes if ask.max_bytes is None else _fitting(changes, carrier, ask.max_bytes)
+    reached = entries[len(fitting) - 1].seq if fitting else after
     cursor = write_cursor(device.lineage, reached, tag)
-    return Page(cursor, changes[:fitting], reached, more=len(entries) > fitting, again=strange)
+    return Page(cursor, fitting, reached, more=len(entries) > len(fitting), again=strange)
 
 
 def _changes(uow: UnitOfWork, carrier: Carrier, entries: list[Entry]) -> list[Change]:
@@ -158,30 +186,37 @@ def _changes(uow: UnitOfWork, carrier: Carrier, entries: list[Entry]) -> list[Ch
     return [Change(entry.doc, found.get((entry.doc.kind, entry.doc.id))) for entry in entries]
 
 
-def _fitting(changes: list[Change], carrier: Carrier, max_bytes: int | None) -> int:
-    """How many of the changes fit into a page; one at least, or a large one would never get through."""
-    if max_bytes is None:
-        return len(changes)
+def _fitting(changes: list[Change], carrier: Carrier, max_bytes: int) -> list[Change]:
+    """What of the changes fits into a page, written; one at least, or a large one would never get through."""
+    fitting: list[Change] = []
     room = max_bytes
-    for count, change in enumerate(changes):
-        room -= len(orjson.dumps(native(change, carrier), option=JSON)) + 1
-        if room < 0:
-            return max(count, 1)
-    return len(changes)
+    for change in changes:
+        written = orjson.dumps(native(change, carrier), option=JSON)
+        room -= len(written) + 1
+        if room < 0 and fitting:
+            break
+        fitting.append(replace(change, written=written))
+    return fitting
 
 
-def native(change: Change, carrier: Carrier) -> dict[str, Any]:
+def native(change: Change, carrier: Carrier) -> Any:  # noqa: ANN401 - a JSON value
     """A change as the native protocol writes it."""
+    if change.written is not None:
+        return orjson.Fragment(change.written)
     named = {"kind": change.doc.kind, "id": change.doc.id}
     if change.content is None:
         return {**named, "gone": True}
     return {**named, "rev": change.content["rev"], "doc": shown(change, carrier)}
 
 
-def _begun_again(office: Office, carrier: Carrier, ask: Ask, device: Device | None, *, now: datetime) -> Page:
-    """What a device gets whose cursor this database has forgotten. Raises: CursorGone."""
-    with office.work(now) as uow:
-        if device:
+def _begun_again(office: Office, carrier: Carrier, ask: Ask, forgotten: _Forgotten, *, now: datetime) -> Page:
+    """What a device gets whose cursor this database has forgotten. Raises: CursorGone.
+
+    A cursor of an older line is refused as often as it comes; nothing is begun again by it, or the
+    collections of one device, which have a cursor each, would make each other's worthless for ever.
+    """
+    if device := forgotten.device:
+        with office.work(now) as uow:
             uow.devices.begin_again(device)
             uow.audit.record(Deed("device.began_again", str(carrier.worker.id), device.id))
     if not ask.lenient:
@@ -219,14 +254,25 @@ def _grown(device: Device | None, carrier: Carrier) -> frozenset[str]:
     return grown_since(device.app_schema)
 
 
-def _outgrown(uow: UnitOfWork, worker: Worker, *, now: datetime) -> bool:
-    head = uow.feed.head(worker.id)
+def _is_fitted(uow: UnitOfWork, carrier: Carrier, device: Device, *, now: datetime) -> bool:
+    """Whether the worker's feed was fitted lately, and to what the worker and this device are now."""
+    if _grown(device, carrier):
+        return False
+    head = uow.feed.head(carrier.worker.id)
     return (
-        head is None
-        or head.fitted_for != _mark(uow, worker)
-        or head.fitted_at is None
-        or head.fitted_at <= now - _FIT_EVERY
+        head is not None
+        and head.fitted_for == _mark(uow, carrier.worker)
+        and head.fitted_at is not None
+        and head.fitted_at > now - _FIT_EVERY
     )
+
+
+def _trusted(uow: UnitOfWork, carrier: Carrier) -> Device | None:
+    """The device, if it is known. Raises: DeviceRevoked."""
+    device = uow.devices.of(carrier.worker.id, carrier.device)
+    if device and device.revoked_at and carrier.device:
+        raise DeviceRevoked
+    return device
 
 
 def _mark(uow: UnitOfWork, worker: Worker) -> str:

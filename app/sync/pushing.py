@@ -10,12 +10,13 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.audit.rules import Deed
 from app.cases.store.conflicts import Conflict
-from app.identity.rules import Action, Worker
+from app.cases.store.timeline import Claim
+from app.identity.rules import Action
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
 from app.kernel.refusal import Refusal
+from app.privacy.rules import AlreadyErased
 from app.store.feed import Doc, Kind
 from app.sync import docs, editing
 from app.sync.applying import Doing, ParentUnknown
@@ -33,14 +34,14 @@ CONFLICT: Final = "sync.conflict"
 _LOG = structlog.get_logger("sync")
 _ROWS: Final = Counter("spean_sync_rows_total", "Rows that devices pushed", ["kind", "status"])
 _TRIES: Final = 4
-_TOGETHER: Final = 10  # rows in one transaction: enough to share its cost, few enough to keep no lock long
+_TOGETHER: Final = 20  # rows in one transaction: enough to share its cost, few enough to keep no lock long
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """One row with what it meant, if that could be read, and what became of it.
 
-    `doc` is the document as it stands here now, where the device may hold it.
+    `doc` is the document as it stands here now, where it was wanted and the device may hold it.
     """
 
     op: Op | None
@@ -74,11 +75,18 @@ class _Apart(Exception):
     """Something in these rows needs a transaction of its own."""
 
 
-def push(
-    office: Office, carrier: Carrier, rows: Iterable[Any], *, read: ReadRow = read_op, now: datetime
+def push(  # noqa: PLR0913 - how rows are read and what is told of them belong to the dialect
+    office: Office,
+    carrier: Carrier,
+    rows: Iterable[Any],
+    *,
+    read: ReadRow = read_op,
+    whole: bool = False,
+    now: datetime,
 ) -> list[Taken]:
     """What became of each row, in their order. No row stops another, and nothing that was said is lost.
 
+    `whole` gives every document that the device may hold, not only those that are not as it sent them.
     Sending the same again changes nothing. Raises: NotAllowed.
     """
     carrier.worker.must_be_allowed(Action.SYNC)
@@ -91,7 +99,7 @@ def push(
         taken += _take(office, told[at : at + _TOGETHER], now=now)
     for one in taken:
         _ROWS.labels(one.op.kind if one.op else "unknown", one.result["status"]).inc()
-    return _complete(office, carrier, taken)
+    return _complete(office, carrier, taken, whole=whole)
 
 
 def _read(row: _Row, read: ReadRow, now: datetime) -> _Told | tuple[_Row, RowUnreadable]:
@@ -127,37 +135,47 @@ def _together(office: Office, some: list[_Told], *, now: datetime) -> list[Resul
     """
     try:
         with office.work(now) as uow:
-            return [_do(uow, told, plain=True, now=now) for told in some]
+            return _all(uow, some, plain=True, now=now)
     except Exception:  # noqa: BLE001 - whatever it was, it comes again where that row stands alone
         return None
 
 
-def _do(uow: UnitOfWork, told: _Told, *, plain: bool = False, now: datetime) -> Result:
-    """The op done inside this transaction, or its answer of before. Raises: _Apart, and as `do`."""
-    op = told.op
-    if op.echo and _tells_nothing(uow, told):
-        return {"status": "applied"}
-    uow.claimed_at = late_at(op.at, told.row.seen, now)
-    doing = Doing(uow, told.row.carrier, op, now, op.id if op.kind == Kind.CASE else None)
-    before = doing.pushed.answered(told.kept.id)
-    if before is not None:
-        return _repeated(before)
-    found = editing.do(doing)
-    if found and plain:
-        raise _Apart  # who wrote the other value is told by the timeline, which is written at the end
-    result = _done(doing, found)
-    doing.pushed.answer(told.kept, result)
-    uow.rulebook.passed("sync.changed")
-    return result
+def _all(uow: UnitOfWork, some: list[_Told], *, plain: bool, now: datetime) -> list[Result]:
+    """Each done inside this transaction, or its answer of before. Raises: _Apart, and as `do`."""
+    pushed = _store(uow)
+    before = pushed.answered(told.kept.id for told in some)
+    here = set(uow.feed.revisions(docs.by_kind((told.op.kind, told.op.id) for told in some)))
+    results: list[Result] = []
+    answers: list[tuple[Kept, Result]] = []
+    for told in some:
+        named = (told.op.kind, told.op.id)
+        if told.op.echo and _tells_nothing(told, known=named in here):
+            results.append({"status": "applied"})
+        elif told.kept.id in before:
+            results.append(_repeated(before[told.kept.id]))
+        else:
+            ahead = told.row.carrier.ahead
+            at = late_at(told.op.at, told.row.seen, now, ahead=ahead)
+            uow.claimed = Claim(at, ahead) if at else None
+            doing = Doing(uow, told.row.carrier, told.op, now, known=named in here)
+            found = editing.do(doing)
+            if found and plain:
+                raise _Apart  # who wrote the other value is told by the timeline, which is written at the end
+            results.append(_done(doing, found))
+            answers.append((told.kept, results[-1]))
+            before[told.kept.id] = results[-1]
+            here.add(named)
+            uow.rulebook.passed("sync.changed")
+    pushed.answer(answers)
+    return results
 
 
-def _tells_nothing(uow: UnitOfWork, told: _Told) -> bool:
+def _tells_nothing(told: _Told, *, known: bool) -> bool:
     """RxDB sends back each document that it was corrected with, once: there is nothing to be done.
 
     One that we do not know, and that is not deleted there either, has to be made again.
     """
-    deleted = told.row.said["newDocumentState"].get("_deleted") is True
-    return deleted or bool(uow.feed.revisions({told.op.kind: [told.op.id]}))
+    return known or told.row.said["newDocumentState"].get("_deleted") is True
 
 
 def _alone(office: Office, told: _Told, *, now: datetime) -> Result:
@@ -173,7 +191,7 @@ def _alone(office: Office, told: _Told, *, now: datetime) -> Result:
 def _attempt(office: Office, told: _Told, *, now: datetime, last: bool = False) -> Result:
     try:
         with office.work(now) as uow:
-            return _do(uow, told, now=now)
+            return _all(uow, [told], plain=False, now=now)[0]
     except ParentUnknown as orphan:
         return _hold(office, told.kept, told.op, orphan.parent_id, now=now)
     except Refusal as refusal:
@@ -209,8 +227,9 @@ def release_one(office: Office, row: HeldRow, change: Mapping[str, Any], *, now:
     told = _held_again(_Row(Carrier(worker, row.kept.device_id), row.kept.said, None), row, change, now)
     try:
         with office.work(now) as uow:
-            uow.claimed_at = row.kept.at
-            doing = Doing(uow, told.row.carrier, told.op, now)
+            uow.claimed = Claim(row.kept.at)
+            known = uow.feed.revisions({told.op.kind: [told.op.id]})
+            doing = Doing(uow, told.row.carrier, told.op, now, known=bool(known))
             if not doing.pushed.release(row):
                 return False  # somebody else was faster
             found = editing.do(doing)
@@ -277,12 +296,12 @@ def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime)
     }  # fmt: skip
     with office.work(now) as uow:
         pushed = _store(uow)
-        if before := pushed.answered(kept.id):
-            return _repeated(before)
+        if before := pushed.answered([kept.id]):
+            return _repeated(before[kept.id])
         waits = Kept(kept.id, kept.worker_id, kept.device_id, plain, now)
         pushed.hold(HeldRow(waits, parent_id, SCHEMA))
         result = {"status": "held", "reason": "parent-unknown"}
-        pushed.answer(kept, result)
+        pushed.answer([(kept, result)])
     with office.look() as uow:
         here = uow.scope.there(parent_id)
     if not here:
@@ -290,7 +309,7 @@ def _hold(office: Office, kept: Kept, op: Op, parent_id: UUID, *, now: datetime)
     # It came while the row was put aside: whoever brought it may have looked before the row was there.
     release(office, parent_id, now=now)
     with office.look() as uow:
-        return _store(uow).answered(kept.id) or result
+        return _store(uow).answered([kept.id]).get(kept.id, result)
 
 
 def _refuse(
@@ -309,15 +328,22 @@ def _refuse(
         pushed = _store(uow)
         if waited and not pushed.release(waited):
             return result  # somebody else was faster
-        if not waited and (before := pushed.answered(kept.id)):
-            return _repeated(before)
+        if not waited and (before := pushed.answered([kept.id])):
+            return _repeated(before[kept.id])
         kind, doc_id = (op.kind, op.id) if op else (None, None)
-        pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
+        if isinstance(refusal, AlreadyErased):
+            # What was erased is not kept word for word because a device still had it.
+            kept = replace(kept, said={"op": op.op if op else None})
+        else:
+            pushed.refuse(RefusedRow(kept, kind, doc_id, refusal.code))
         pushed.tell(Issue(new_id(now), worker.id, refusal.code, None, kind, doc_id, {"words": words}, now))
         if op:
             doc = Doc(op.kind, op.id, _case_of(uow, op))
             uow.touched.answer_to(worker.id, doc, corrected=True)
-        (pushed.answer_anew if waited else pushed.answer)(kept, result)
+        if waited:
+            pushed.answer_anew(kept, result)
+        else:
+            pushed.answer([(kept, result)])
     return result
 
 
@@ -328,34 +354,37 @@ def _case_of(uow: UnitOfWork, op: Op) -> UUID | None:
     return uow.feed.case_of(op.kind, op.id)
 
 
-def see_refused(office: Office, worker: Worker, *, limit: int, now: datetime) -> list[RefusedRow]:
-    """What devices of a worker's people sent and was refused, the newest first; looking is remembered."""
-    worker.must_be_allowed(Action.READ_INTAKE)
-    with office.work(now) as uow:
-        uow.audit.record(Deed("sync.refused_read", str(worker.id)))
-        return _store(uow).refused_rows(worker.organisation_id, limit=limit)
-
-
-def _complete(office: Office, carrier: Carrier, taken: list[Taken]) -> list[Taken]:
-    """Each result with the document's revision; where the device's own is not what stands here, with it."""
-    known = [(one.op.kind, one.op.id) for one in taken if one.op]
+def _complete(office: Office, carrier: Carrier, taken: list[Taken], *, whole: bool) -> list[Taken]:
+    """Each result with the document's revision; where the device's own is not what stands here, or where
+    documents are wanted `whole`, with it.
+    """
+    known = docs.by_kind((one.op.kind, one.op.id) for one in taken if one.op)
+    shown = {(one.op.kind, one.op.id) for one in taken if one.op and (whole or not _is_applied(one))}
     with office.snapshot() as uow:
-        held = {
-            (kind, doc_id)
-            for kind, ids in docs.by_kind(known).items()
-            for doc_id in uow.feed.holds(carrier.worker.id, kind, ids)
-        }
-        found = docs.render(Reader(uow, carrier.worker), docs.by_kind(held))
-    return [_completed(one, carrier, found) for one in taken]
+        held = {kind: uow.feed.holds(carrier.worker.id, kind, ids) for kind, ids in known.items()}
+        revisions = uow.feed.revisions(held)
+        wanted = {kind: [one for one in ids if (kind, one) in shown] for kind, ids in held.items()}
+        found = docs.render(Reader(uow, carrier.worker), wanted)
+    return [_completed(one, carrier, revisions, found) for one in taken]
 
 
-def _completed(one: Taken, carrier: Carrier, found: Mapping[tuple[str, UUID], docs.Document]) -> Taken:
+def _is_applied(one: Taken) -> bool:
+    return bool(one.result["status"] == "applied")
+
+
+def _completed(
+    one: Taken,
+    carrier: Carrier,
+    revisions: Mapping[tuple[str, UUID], int],
+    found: Mapping[tuple[str, UUID], docs.Document],
+) -> Taken:
     if one.op is None:
         return one
-    doc = found.get((one.op.kind, one.op.id))
+    named = (one.op.kind, one.op.id)
+    doc = found.get(named)
     shown = shown_as_theirs(one.op.kind, doc, carrier.schema) if doc else None
-    more: Result = {"rev": doc["rev"]} if doc else {}
-    if one.result["status"] != "applied":
+    more: Result = {"rev": revisions[named]} if named in revisions else {}
+    if not _is_applied(one):
         more["doc"] = shown
     return replace(one, result={**one.result, **more}, doc=shown)
 

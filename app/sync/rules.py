@@ -170,13 +170,20 @@ def op_id(worker_id: UUID, op: Op, row: Mapping[str, Any]) -> UUID:
     return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
 
 
-def late_at(claimed: datetime | None, last_seen: datetime | None, now: datetime) -> datetime | None:
-    """When a device says that something was done, where that is a while ago: never before it was seen
-    last, never after now. Nothing is decided by it.
+def late_at(
+    claimed: datetime | None, last_seen: datetime | None, now: datetime, *, ahead: timedelta = timedelta()
+) -> datetime | None:
+    """When something was done, going by a device whose clock is `ahead`, where that is a while ago.
+
+    Never before the device was seen last, never after now. Nothing is decided by it.
     """
-    if claimed is None or claimed > now - LATE:
+    try:
+        at = claimed - ahead if claimed else None
+    except OverflowError:
+        return None  # a time before or after all years
+    if at is None or at > now - LATE:
         return None
-    return max(claimed, last_seen) if last_seen else claimed
+    return max(at, last_seen) if last_seen else at
 
 
 def write_cursor(lineage: bytes, seq: int, tag: Callable[[str], bytes]) -> str:

@@ -34,7 +34,7 @@ def push_rxdb(
         return read_pair(kind, row, schema)
 
     sent = list(rows)
-    taken = push(office, carrier, sent, read=read, now=now)
+    taken = push(office, carrier, sent, read=read, whole=True, now=now)
     masters = (_master(one, row) for one, row in zip(taken, sent, strict=True))
     return [master for master in masters if master is not None]
 

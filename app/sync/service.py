@@ -3,7 +3,9 @@
 from app.sync.checking import Difference, digests, reconcile
 from app.sync.docs import explained
 from app.sync.pulling import ALL_KINDS, JSON, Ask, Carrier, Change, Page, native, pull, shown
-from app.sync.pushing import Taken, push, see_refused
+from app.sync.pushing import Taken, push
+from app.sync.reading import moment
+from app.sync.refused import see_refused
 from app.sync.rules import SCHEMA
 from app.sync.rxdb import as_rxdb, push_rxdb
 
@@ -20,6 +22,7 @@ __all__ = [
     "as_rxdb",
     "digests",
     "explained",
+    "moment",
     "native",
     "pull",
     "push",

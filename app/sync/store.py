@@ -1,13 +1,13 @@
 """Queries on what devices pushed: what was done, what was refused, what waits, what workers must know."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from app.crypto.vault import Place, Vault
 from app.identity.tables import workers
@@ -16,6 +16,7 @@ from app.store.rows import insert_new, insert_or_change
 from app.sync.tables import extras, held, issues, ops, refused
 
 Said = Mapping[str, Any]
+_LOOKED_BACK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,32 @@ class SyncStore:
         self._vault = vault
         self._touched = touched
 
-    def answered(self, op: UUID) -> dict[str, Any] | None:
-        """What was answered to this very thing before."""
-        row = self._connection.execute(_OP, {"id": op}).one_or_none()
-        return dict(self._opened(row.said, "sync_op", op)["result"]) if row else None
+    def answered(self, ops: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """What was answered to these very things before, by their names; nothing for what is new."""
+        return {
+            row.id: dict(self._opened(row.said, "sync_op", row.id)["result"])
+            for row in self._connection.execute(_OPS, {"ids": list(ops)})
+        }
 
-    def answer(self, kept: Kept, result: Said) -> None:
-        """What the device was told. Of two who do the same at one moment the second fails here, and nothing
-        of what it did is done.
+    def said_by(
+        self, worker_id: UUID, device_id: str, since: datetime
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """What a device sent lately, the newest first, each row with its answer."""
+        asked = {"worker": worker_id, "device": device_id, "since": since}
+        for row in self._connection.execute(_SAID_BY, asked):
+            said = self._opened(row.said, "sync_op", row.id)
+            yield dict(said["row"]), dict(said["result"])
+
+    def answer(self, told: Iterable[tuple[Kept, Said]]) -> None:
+        """What the device was told of each row. Of two who do the same at one moment the second fails here,
+        and nothing of what it did is done.
         """
-        told = {"row": kept.said, "result": result}
-        self._connection.execute(_ADD_OP, self._row(replace(kept, said=told), "sync_op"))
+        rows = [
+            self._row(replace(kept, said={"row": kept.said, "result": result}), "sync_op")
+            for kept, result in told
+        ]
+        if rows:
+            self._connection.execute(_ADD_OPS, rows)
 
     def answer_anew(self, kept: Kept, result: Said) -> None:
         """What the device is told from now on of a row that waited."""
@@ -151,16 +167,16 @@ class SyncStore:
 
     def extras(self, kind: str, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
         """Fields of documents that this version does not know."""
-        asked = select(extras).where(extras.c.kind == kind, extras.c.doc_id.in_(list(ids)))
         return {
             row.doc_id: dict(self._opened(row.fields, f"sync_extra.{kind}", row.doc_id))
-            for row in self._connection.execute(asked)
+            for row in self._connection.execute(_EXTRAS, {"kind": kind, "ids": list(ids)})
         }
 
     def set_extras(self, kind: Kind, doc_id: UUID, case_id: UUID | None, fields: Said) -> None:
         """Keep fields that this version does not know."""
         sealed = self._sealed(fields, f"sync_extra.{kind}", doc_id)
-        insert_or_change(self._connection, extras, {"kind": kind.value, "doc_id": doc_id}, {"fields": sealed})
+        values = {"fields": sealed, "noted_at": None}
+        insert_or_change(self._connection, extras, {"kind": kind.value, "doc_id": doc_id}, values)
         self._touched.note(kind, doc_id, case_id)
 
     def forget_before(self, moment: datetime) -> int:
@@ -192,10 +208,19 @@ class SyncStore:
         return json.loads(self._vault.open_bytes(sealed, Place(table, row, "said")))
 
 
-def _by_id(table: Table) -> Any:  # noqa: ANN401 - a selection
-    return select(table).where(table.c.id == bindparam("id"))
-
-
-_OP: Final = _by_id(ops)
-_ADD_OP: Final = insert(ops)
-_ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"))
+_OPS: Final = select(ops).where(ops.c.id.in_(bindparam("ids", expanding=True)))
+_ADD_OPS: Final = insert(ops)
+_SAID_BY: Final = (
+    select(ops.c.id, ops.c.said)
+    .where(
+        ops.c.worker_id == bindparam("worker"),
+        ops.c.device_id == bindparam("device"),
+        ops.c.at >= bindparam("since"),
+    )
+    .order_by(ops.c.at.desc(), ops.c.id)
+    .limit(_LOOKED_BACK)
+)
+_ANSWER: Final = update(ops).where(ops.c.id == bindparam("op")).values(said=bindparam("said"), noted_at=None)
+_EXTRAS: Final = select(extras).where(
+    extras.c.kind == bindparam("kind"), extras.c.doc_id.in_(bindparam("ids", expanding=True))
+)

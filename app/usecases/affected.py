@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from app.cases.rules.facts import MemberChanged
+from app.cases.store.people import Person
 from app.cases.store.records import Member
 from app.identity.rules import Action, Worker
 from app.kernel.money import Money
 from app.kernel.phone import Phone
 from app.kernel.refusal import NotFound, Refusal
 from app.usecases.fields import FLAGS
+from app.usecases.reachable import known_points, lead_to
 from app.usecases.seeing import locked_case
 from app.usecases.unit_of_work import UnitOfWork
 
@@ -73,6 +75,8 @@ def edit_member(  # noqa: PLR0913 - the transaction and the time are two of them
     before = uow.records.members([member_id]).get(member_id)
     if before is None or case_id not in {None, before.case_id}:
         raise NotFound
+    number = changes.get("person.phone")
+    points = known_points(uow, [Person(before.person.id, phone=Phone(number))] if number else [], now=now)
     case = locked_case(uow, worker, before.case_id)
     case.must_be_open()
     before = uow.records.members([member_id])[member_id]
@@ -84,6 +88,7 @@ def edit_member(  # noqa: PLR0913 - the transaction and the time are two of them
         raise FlagNeedsSomebodyOnline
     after = with_fields(before, news)
     uow.records.change_member(after)
+    lead_to(uow, case.id, [after.person], points, now=now)
     overwritten = {name: known[name] for name in news if known[name]}
     told = json.dumps(overwritten, ensure_ascii=False) if overwritten else None
     uow.tell(case.id, [MemberChanged(member_id, tuple(sorted(news)), told)], actor=worker.id)

@@ -13,7 +13,7 @@ from app.kernel.refusal import NotFound
 from app.outbox.rules import Purpose
 from app.privacy.rules import WARN_BEFORE, Breach, due_at, must_make_sense
 from app.usecases.unit_of_work import UnitOfWork
-from app.usecases.words import Words, say
+from app.usecases.words import Words, say_last
 
 # One warning while there is still time, one when there is none.
 _WARNINGS: Final = (WARN_BEFORE, timedelta(0))
@@ -103,7 +103,7 @@ def _alert(uow: UnitOfWork, *, now: datetime) -> None:
         words = Words(
             phone, ("staff.look_at_log",), language, None, {}, Purpose.STAFF_ESCALATION, worker_id=worker_id
         )
-        say(uow, words, now=now)
+        say_last(uow, words, now=now)
 
 
 def _move(

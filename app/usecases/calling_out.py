@@ -25,6 +25,9 @@ from app.usecases.unit_of_work import UnitOfWork
 
 _CALL_KEY: Final = "1"
 _RING_WORKER: Final = timedelta(seconds=25)
+# A carrier that screens no calls cannot tell a person from a voicemail box, and nobody was reached in one:
+# nobody listens to it for so long. Whoever did reach somebody sooner writes it down.
+_LONGER_THAN_VOICEMAIL: Final = timedelta(minutes=1)
 _RING_PERSON: Final = timedelta(seconds=30)
 _HANG_UP: Final[Document] = (Hangup(),)
 _NOT_SAFE: Final[Document] = (Play("ivr.staff_unsafe"), Hangup())
@@ -176,8 +179,9 @@ def _attempted(uow: UnitOfWork, call: Call, *, talked: timedelta | None, now: da
     worker = uow.identity.worker(call.worker_id) if call.worker_id else None
     if worker is None or call.case_id is None or uow.records.contact_attempts([call.id]):
         return
+    reached = talked is not None and (uow.rulebook.screens_calls or talked >= _LONGER_THAN_VOICEMAIL)
     attempt = ContactAttempt(
-        call.id, call.case_id, worker.id, "call", NO_ANSWER if talked is None else REACHED, None, now,
+        call.id, call.case_id, worker.id, "call", REACHED if reached else NO_ANSWER, None, now,
         seconds=round(talked.total_seconds()) if talked else 0, call_id=call.id,
     )  # fmt: skip
     # The case may have been closed, or given to others, while they talked; the call's own end is told.

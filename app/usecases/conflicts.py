@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from app.audit.rules import Deed
 from app.cases.rules.facts import ConflictFound, ConflictSettled, NoteAdded
 from app.cases.rules.stages import Case
 from app.cases.store.conflicts import Conflict
@@ -70,7 +71,7 @@ def keep_both(
         kept_by, kept_at = _who_wrote(told, clash)
         conflict = Conflict(
             new_id(now), case_id, clash.kind, clash.doc_id, clash.field, clash.hard, clash.kept, clash.lost,
-            kept_by, kept_at, by.id, uow.claimed_at or now, now,
+            kept_by, kept_at, by.id, uow.claimed.at if uow.claimed else now, now,
         )  # fmt: skip
         uow.conflicts.add(conflict)
         kept.append(conflict)
@@ -87,10 +88,11 @@ def keep_both(
 
 
 def see_conflicts(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[Conflict]:
-    """The conflicts of a case, oldest first. Raises: NotFound."""
+    """The conflicts of a case, oldest first; the audit chain remembers who looked. Raises: NotFound."""
     worker.must_be_allowed(Action.READ_CASES)
     if uow.cases.get(case_id, sight_of(worker)) is None:
         raise NotFound
+    uow.audit.record(Deed("conflicts.read", str(worker.id), case_id))
     return uow.conflicts.of_case(case_id)
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from app.audit.rules import Deed
 from app.identity.rules import Action, Device, DeviceRevoked, Holder, Role, Worker
@@ -74,13 +73,6 @@ def revoke(uow: UnitOfWork, worker: Worker, device_id: str, *, now: datetime) ->
         if device.revoked_at is None:
             uow.devices.revoke(device, by=worker.id, now=now)
             uow.audit.record(Deed("device.revoked", str(worker.id), device.id))
-
-
-def must_be_trusted(uow: UnitOfWork, worker_id: UUID, device_id: str | None) -> None:
-    """Raises: DeviceRevoked."""
-    device = uow.devices.of(worker_id, device_id) if device_id else None
-    if device and device.revoked_at:
-        raise DeviceRevoked
 
 
 def _everywhere(worker: Worker) -> bool:

@@ -15,10 +15,11 @@ from app.identity.rules import Action, Worker
 from app.kernel.ids import new_id
 from app.kernel.refusal import NotFound
 from app.privacy.rules import Receipt, UnderLegalHold, covered, digest_of
+from app.privacy.service import ErasureLedger
 from app.privacy.store import Cleared, KeptErasure, Scope
 from app.store.feed import Kind
 from app.usecases.seeing import locked_case
-from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.unit_of_work import Office, UnitOfWork
 
 _WORDS: Final = frozenset({"text"})  # of a reason: where in the words it was found
 
@@ -113,15 +114,29 @@ def erasures(uow: UnitOfWork) -> list[Receipt]:
     return uow.erasures.all()
 
 
+def note_in_ledger(office: Office, ledger: ErasureLedger) -> int:
+    """Every erasure on request stands in the ledger too; how many did not. Whoever erased may have died
+    between the commit and the line.
+    """
+    with office.look() as uow:
+        missing = ledger.missing(erasures(uow))
+    ledger.add(missing)
+    return len(missing)
+
+
 def reapply(uow: UnitOfWork, receipts: Sequence[Receipt], *, now: datetime) -> Again:
     """Erase again, in a database that was restored, what these receipts say was erased.
 
-    Receipts that this installation did not write are passed over, and so are cases that the copy does
-    not have. A legal hold does not stop it: what was erased was erased. Repeating it changes nothing.
+    Receipts that this installation did not write are passed over; those of cases that the copy does not
+    have are kept. A legal hold does not stop it: what was erased was erased. Repeating it changes nothing.
     """
     again = Again()
     for receipt in receipts:
-        case = uow.cases.locked(receipt.case_id, None) if check(uow, receipt) else None
+        if not check(uow, receipt):
+            again.unknown += 1
+            continue
+        uow.erasures.add(KeptErasure(receipt, "restore", "", UUID(int=0)))
+        case = uow.cases.locked(receipt.case_id, None)
         if case is None:
             again.unknown += 1
             continue
@@ -129,27 +144,12 @@ def reapply(uow: UnitOfWork, receipts: Sequence[Receipt], *, now: datetime) -> A
         cleared = _clear(uow, case, scope, now=now)
         again.counts.update(cleared.counts)
         again.files.extend(cleared.files)
-        uow.erasures.add(KeptErasure(receipt, "restore", "", UUID(int=0)))
         if cleared.counts:
             again.erasures += 1
             told = {"erasure_id": str(receipt.id), "counts": dict(cleared.counts)}
             uow.audit.record(Deed("data.erased_again", "restore", receipt.case_id, told))
     again.rows = sum(again.counts.values())
     return again
-
-
-def receipt_of(told: Mapping[str, Any]) -> Receipt:
-    """The receipt that a JSON object says. Raises: KeyError, TypeError, ValueError."""
-    spared = told["kept_for_other_cases"]
-    receipt = Receipt(
-        UUID(told["id"]), datetime.fromisoformat(told["at"]), UUID(told["case_id"]),
-        UUID(told["person_id"]) if told["person_id"] else None, bool(told["notes_erased"]),
-        {str(kind): int(number) for kind, number in told["counts"].items()},
-    )  # fmt: skip
-    return replace(
-        receipt, spared=type(receipt.spared)(int(spared["phones"]), int(spared["people"])),
-        digest=bytes.fromhex(told["digest"]), mac=bytes.fromhex(told["mac"]),
-    )  # fmt: skip
 
 
 def _clear(uow: UnitOfWork, case: Case, scope: Scope, *, now: datetime) -> Cleared:
@@ -162,7 +162,7 @@ def _clear(uow: UnitOfWork, case: Case, scope: Scope, *, now: datetime) -> Clear
     if plain != case:
         cleared.add("case_file", 1)
     mentioned = [*([case.id] if scope.words else []), *([scope.person_id] if scope.person_id else people)]
-    uow.eraser.clear_mentions(mentioned, cleared)
+    uow.eraser.clear_mentions(mentioned, cleared, now)
     if cleared.counts:
         uow.cases.save(replace(plain, updated_at=now))
         _tell_devices(uow, case.id)

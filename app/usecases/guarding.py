@@ -61,6 +61,7 @@ def see_walls(uow: UnitOfWork, worker: Worker, case_id: UUID) -> list[Wall]:
     worker.must_be_allowed(Action.GUARD_CASES)
     if uow.cases.get(case_id, sight_of(worker)) is None:
         raise NotFound
+    uow.audit.record(Deed("walls.read", str(worker.id), case_id))
     return uow.guards.walls_of(case_id)
 
 
@@ -98,6 +99,7 @@ def see_hold(uow: UnitOfWork, worker: Worker, case_id: UUID) -> Hold:
     hold = uow.guards.hold_of(case_id) if uow.cases.get(case_id, sight_of(worker)) else None
     if hold is None:
         raise NotFound
+    uow.audit.record(Deed("hold.read", str(worker.id), case_id))
     return hold
 
 

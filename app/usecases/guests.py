@@ -7,7 +7,8 @@ from uuid import UUID
 
 from app.cases.rules.sharing import Item, Referral
 from app.cases.rules.stages import Case
-from app.cases.store.records import Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Member
 from app.identity.rules import Role, Worker
 from app.usecases.unit_of_work import UnitOfWork
 

@@ -10,13 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.calls.rules.recordings import State
 from app.crypto.keyring import KeyRing
 from app.outbox.rules import Way
+from app.privacy.service import ErasureLedger
 from app.store.heartbeats import BACKED_UP
 from app.store.migrations import is_at_head
 from app.usecases.unit_of_work import Office
 
 _LOOPS: Final = (
     "reception", "timers", "expiry", "calls", "callbacks", "anchors", "recordings", "retention",
-    "forgetting", "breaches", "attachments", "sync",
+    "forgetting", "breaches", "attachments", "exports", "sync",
 )  # fmt: skip
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)
@@ -92,6 +93,20 @@ def keeping_checks(office: Office, ring: KeyRing, *, now: datetime) -> Iterable[
     late = last is None or now - last > _BACKUP_EVERY
     told = f"the last one was made at {last:%Y-%m-%d %H:%M} UTC" if last else "none was ever made"
     yield Check("backup", ok=True, finding=f"{told}{': `spean backup FILE`' if late else ''}", warns=late)
+
+
+def ledger_checks(office: Office, ledger: ErasureLedger) -> Iterable[Check]:
+    """Whether every erasure stands outside the database too: else an older copy would bring people back."""
+    noted, strange = ledger.read()
+    with office.look() as uow:
+        here = uow.erasures.all()
+    missing = len(ledger.missing(here))
+    gone = len({receipt.id for receipt in noted} - {receipt.id for receipt in here})
+    told = [f"{missing} erasures are not in {ledger.path}: `spean retain` writes them"] if missing else []
+    back = f"{gone} erasures in {ledger.path} are not known to the database, which may be an older copy"
+    told += [f"{back}: `spean erasures reapply`"] if gone else []
+    told += [f"{strange} lines of {ledger.path} are no receipts"] if strange else []
+    yield Check("erasures", ok=True, finding="; ".join(told) or "all noted for a restore", warns=bool(told))
 
 
 def _senders(ways: Iterable[Way]) -> set[str]:

@@ -12,7 +12,8 @@ from app.cases.rules import stages
 from app.cases.rules.facts import CategoriesChanged, DetailsChanged, Fact
 from app.cases.rules.guards import must_suit_child
 from app.cases.rules.stages import Case
-from app.cases.store.records import Correction, Member, Person
+from app.cases.store.people import Person
+from app.cases.store.records import Correction, Member
 from app.identity.rules import SUPERVISES, Action, Role, Worker
 from app.kernel.ids import new_id
 from app.kernel.language import Script
@@ -23,6 +24,7 @@ from app.kernel.urgency import Urgency
 from app.usecases import clocks
 from app.usecases.case_work import IdConflict
 from app.usecases.opening import Draft, look_for_child, open_case, take_from_barred
+from app.usecases.reachable import known_points, lead_to
 from app.usecases.seeing import CaseView, locked_case, sight_of, view_for, views_of
 from app.usecases.understanding import of_summary
 from app.usecases.unit_of_work import UnitOfWork
@@ -129,11 +131,14 @@ def open_by_worker(uow: UnitOfWork, worker: Worker, intake: Intake, *, now: date
         if intake.phone
         else None
     )
+    known = [*([intake.reporter] if intake.reporter else []), *(one.person for one in people.values())]
+    points = known_points(uow, known, now=now)
     case = open_case(uow, draft, actor=worker.id, now=now)
     uow.records.add_members(_members(case.id, people.values(), now=now), now)
     if point:
         reporter_id = intake.reporter.id if intake.reporter else None
         uow.cases.add_phone(case.id, point.id, now, reporter_id)
+    lead_to(uow, case.id, known, points, now=now)
     if worker.role is Role.COORDINATOR:
         uow.cases.add_helpers([(case.id, worker.id, Role.COORDINATOR)], now)
     return view_for(uow, worker, case)
@@ -174,6 +179,7 @@ def add_members(
     Raises: NotFound, NotAllowed, CaseIsClosed, IdConflict.
     """
     worker.must_be_allowed(Action.WORK_CASES)
+    points = known_points(uow, [one.person for one in people], now=now)
     case = locked_case(uow, worker, case_id)
     case.must_be_open()
     known = {member.person.id for member in uow.records.members_of([case_id]).get(case_id, [])}
@@ -183,6 +189,7 @@ def add_members(
     _must_be_ours_to_name(uow, worker, added)
     fresh = _members(case_id, added.values(), now=now)
     uow.records.add_members(fresh, now)
+    lead_to(uow, case_id, [member.person for member in fresh], points, now=now)
     count = max(case.member_count, len(known) + len(fresh))
     grown, found = look_for_child(uow, replace(case, member_count=count, updated_at=now), now=now)
     saved = uow.cases.save(grown)

@@ -19,7 +19,7 @@ from app.routing.rules import Because, Candidate, Choice, Coverage, Need, Why, c
 from app.usecases import clocks
 from app.usecases.seeing import sight_of
 from app.usecases.unit_of_work import UnitOfWork
-from app.usecases.words import alert
+from app.usecases.words import alert, alerted_since
 
 _FIRST_CLOCKS: Final = (ClockKind.ACCEPT, ClockKind.FIRST_CONTACT)
 _TELL_OWNER_EVERY: Final = timedelta(minutes=15)
@@ -130,7 +130,7 @@ def take_from_barred(uow: UnitOfWork, case: Case, *, now: datetime) -> Case:
 
 def tell_owner(uow: UnitOfWork, case: Case, *, now: datetime) -> None:
     """The owner learns that something came, not with every text of a row."""
-    if case.owner_id and not uow.outbox.alerted_since(case.id, case.owner_id, now - _TELL_OWNER_EVERY):
+    if case.owner_id and not alerted_since(uow, case.id, case.owner_id, now - _TELL_OWNER_EVERY):
         alert(uow, [case.owner_id], case, key="staff.new_message", purpose=Purpose.STAFF_ALERT, now=now)
 
 

@@ -194,6 +194,7 @@ def _read(
         )
         script = Script.UNREADABLE if by_the_way else decision.script
         point = uow.intake.contact_point(sender.phone, language=decision.language, script=script, now=now)
+        uow.outbox.wrote_again(sender.phone, arrival.received_at)
     message = Message(
         id=new_id(now), contact_point_id=point.id if point else None,
         sender_kind=OWN_NUMBER if own else sender.kind, carrier=arrival.carrier, via=text.via,

@@ -18,6 +18,8 @@ from app.audit.rules import Deed
 from app.audit.store import AuditStore
 from app.crypto.vault import Vault
 from app.kernel.refusal import Fault
+from app.privacy.rules import Receipt
+from app.privacy.service import ErasureLedger
 from app.store.archive import ArchiveDamaged, ArchiveReader
 from app.store.copies import (
     drop_draft,
@@ -31,6 +33,7 @@ from app.store.database import Database
 from app.store.heartbeats import RESTORED, heartbeats
 from app.store.migrations import knows, upgrade
 from app.usecases.backing_up import DATABASE, FILES, FORMAT, MANIFEST, Manifest, Told
+from app.usecases.erasing import Again, reapply
 from app.usecases.unit_of_work import Office, UnitOfWork
 
 _PIECE_BYTES: Final = 256 * 1024
@@ -53,6 +56,15 @@ class Wish:
     archive: Path
     files_dir: Path
     replace: bool  # also over a database that holds something
+    erased: tuple[Receipt, ...] = ()  # what is erased again: see `erased_so_far`
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back: the entries of its audit chain, and what was erased in it again."""
+
+    entries: int
+    again: Again
 
 
 def checked(wish: Wish, office: Office, *, now: datetime, told: Told) -> Manifest:
@@ -76,11 +88,23 @@ def checked(wish: Wish, office: Office, *, now: datetime, told: Told) -> Manifes
     return manifest
 
 
-def restore(wish: Wish, office: Office, manifest: Manifest, *, now: datetime, told: Told) -> int:
-    """The database and the files are those of the backup, brought to the newest tables; the audit entries.
+def erased_so_far(office: Office, ledger: ErasureLedger) -> tuple[Receipt, ...]:
+    """Every erasure on request that is known here: from the ledger, and from the database that goes."""
+    found = {receipt.id: receipt for receipt in ledger.read()[0]}
+    try:
+        with office.look() as uow:
+            found |= {receipt.id: receipt for receipt in uow.erasures.all()}
+    except SQLAlchemyError:
+        pass  # There is none, or none that can be read: that is why somebody restores.
+    return tuple(sorted(found.values(), key=lambda receipt: (receipt.at, receipt.id)))
 
-    Files that the backup does not hold stay: no row names them any more. On SQLite the copy is migrated
-    and its audit chain checked before it takes its place.
+
+def restore(wish: Wish, office: Office, manifest: Manifest, *, now: datetime, told: Told) -> Restored:
+    """The database and the files are those of the backup, brought to the newest tables.
+
+    What people had erased since is erased again before anybody can look. Files that the backup does not
+    hold stay: no row names them any more. On SQLite the copy is migrated and its audit chain checked before
+    it takes its place.
 
     Raises: RestoreRefused, RestoredWrong, CopyImpossible, OSError.
     """
@@ -97,7 +121,7 @@ def restore(wish: Wish, office: Office, manifest: Manifest, *, now: datetime, to
         if database.is_sqlite:
             draft = Database(f"sqlite:///{copy}")
             try:
-                entries = _made_ready(draft, office, manifest, now)
+                done = _made_ready(draft, office, manifest, wish.erased, now)
             except RestoredWrong as wrong:
                 raise RestoreRefused(f"{wrong}: it is not put back") from None
             finally:
@@ -105,14 +129,18 @@ def restore(wish: Wish, office: Office, manifest: Manifest, *, now: datetime, to
             put_back_sqlite(copy, database)
         else:
             put_back_postgresql(copy, database)
-            entries = _made_ready(database, office, manifest, now)
+            done = _made_ready(database, office, manifest, wish.erased, now)
     finally:
         drop_draft(copy)
-    return entries
+    return done
 
 
-def _made_ready(database: Database, office: Office, manifest: Manifest, now: datetime) -> int:
-    """The newest tables, a chain that holds and says that it was put back, and the mark of a new epoch."""
+def _made_ready(
+    database: Database, office: Office, manifest: Manifest, erased: tuple[Receipt, ...], now: datetime
+) -> Restored:
+    """The newest tables, a chain that holds and says that it was put back, the mark of a new epoch, and
+    nothing that was erased.
+    """
     upgrade(database)
     with database.snapshot() as connection:
         chain = AuditStore(connection, office.vault)
@@ -124,9 +152,11 @@ def _made_ready(database: Database, office: Office, manifest: Manifest, now: dat
     with database.write() as connection:
         unit = UnitOfWork(connection, office.vault, office.rulebook)
         unit.heartbeats.beat(RESTORED, now)
+        unit.devices.begin_all_again()  # at its next contact each device gives back what the backup lacks
         unit.audit.record(Deed("backup.restored", "cli", details={"made_at": manifest.made_at}))
+        again = reapply(unit, erased, now=now)
         unit.flush(now)
-    return held + 1
+    return Restored(held + 1 + again.erasures, again)
 
 
 def _refuse_beside_a_service(database: Database, now: datetime) -> None:

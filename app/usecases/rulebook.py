@@ -69,6 +69,7 @@ class Rulebook:
     category_indicators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ILO's signs
     worker_limit: int = 30
     held_for: timedelta = timedelta(days=30)  # how long devices hold a case after it was closed
+    offline_for: timedelta = timedelta(days=14)  # how long a device may stay away before it is locked
     menu: Mapping[str, str] = field(default_factory=dict)  # the category of each key of the menu
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     call_maker: Maker | None = None

@@ -11,7 +11,7 @@ from app.audit.rules import Deed
 from app.calls.rules.ivr import Safe
 from app.cases.rules.facts import SafetyChanged
 from app.cases.rules.stages import Case
-from app.cases.store.records import Person
+from app.cases.store.people import Person
 from app.identity.rules import Action, Worker
 from app.intake.rules.code_words import will_do
 from app.intake.rules.conversation import Answered, Question, Talk
@@ -30,6 +30,7 @@ from app.outbox.rules import (
     next_time_to_call,
     next_time_to_text,
     phone_refuses,
+    reconciled,
     zone_of,
 )
 from app.outbox.store import Source, Told, in_force
@@ -42,7 +43,7 @@ _BY_KEY: Final[Mapping[Safe, Mapping[str, Any]]] = {
     Safe.TEXT_ONLY: {"may_call": Known.NO, "may_text": Known.YES},
 }
 # Set by the program, not by whoever writes the rest down.
-_NOT_WRITTEN: Final = frozenset({"code_word_heard_at", "opted_out_at", "country", "also_within"})
+_NOT_WRITTEN: Final = frozenset({"code_word_heard_at", "opted_out_at", "country"})
 
 
 class ZoneUnknown(Refusal):
@@ -67,6 +68,17 @@ class CodeWordWeak(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class Writes:
+    """How a phone may be used, as a caseworker writes it down.
+
+    `seen` is the version that they had before their eyes; None, that they mean it whatever stands there.
+    """
+
+    safe: SafeContact
+    seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneView:
     """One phone of a case, what was told of it here, and what that means at this moment.
 
@@ -80,6 +92,7 @@ class PhoneView:
     added_at: datetime
     told: SafeContact
     by: Told | None
+    version: int
     zone: str
     call_refused: str | None
     next_call_at: datetime | None
@@ -110,23 +123,27 @@ def see_phones(uow: UnitOfWork, worker: Worker, case_id: UUID, *, now: datetime)
 
 
 def set_safety(
-    uow: UnitOfWork, worker: Worker, phone: tuple[UUID, UUID], safe: SafeContact, *, now: datetime
+    uow: UnitOfWork, worker: Worker, phone: tuple[UUID, UUID], writes: Writes, *, now: datetime
 ) -> PhoneView:
     """What a caseworker knows of a phone, given as case and contact point, in place of what they wrote
     before. The same again changes nothing. Closed cases take it too.
 
-    Raises: NotAllowed, NotFound, ZoneUnknown, AlreadyOver, CodeWordWeak.
+    Where somebody else wrote meanwhile, what forbids most of the two holds: nobody's no is lost because
+    another device had not heard of it. Raises: NotAllowed, NotFound, ZoneUnknown, AlreadyOver, CodeWordWeak.
     """
     worker.must_be_allowed(Action.WORK_CASES)
     case_id, point_id = phone
     case = locked_case(uow, worker, case_id)
     point = point_of(uow, case_id, point_id)
+    safe = writes.safe
     _must_make_sense(uow, safe, now=now)
     if point.phone in uow.consents.suspects_phones(case_id):
         safe = replace(safe, may_call=Known.NO, may_text=Known.NO, may_leave_voicemail=Known.NO)
     index = uow.outbox.phone_index(point.phone)
     before = uow.outbox.safety.in_case(case_id).get(index, {}).get(Source.CASEWORKER)
     old = before.safe if before else NOTHING_KNOWN
+    if before and writes.seen not in {None, before.version}:
+        safe = reconciled(old, safe)
     if before and safe.code_word == old.code_word:
         safe = replace(safe, code_word_heard_at=old.code_word_heard_at)
     changed = _changed(old, safe)
@@ -201,7 +218,9 @@ def _view(
     here = replace(in_force(sources), opted_out_at=gate.opted_out_at, country=gate.country)
     return PhoneView(
         id=point.id, phone=point.phone, person=person, added_at=added_at, told=here,
-        by=sources.get(Source.CASEWORKER) or sources.get(Source.PERSON), zone=zone_of(here),
+        by=sources.get(Source.CASEWORKER) or sources.get(Source.PERSON),
+        version=sources[Source.CASEWORKER].version if Source.CASEWORKER in sources else 0,
+        zone=zone_of(here),
         call_refused=call_refused_because(gate, now, urgent=False),
         next_call_at=next_time_to_call(gate, now, urgent=False),
         text_refused=phone_refuses(rule, Reach(Purpose.WORKER_TEXT), now),

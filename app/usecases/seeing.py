@@ -11,7 +11,8 @@ from app.audit.rules import Deed
 from app.cases.rules.guards import shows_note
 from app.cases.rules.stages import Case, Sight, as_given_back
 from app.cases.store.cases import Wanted
-from app.cases.store.records import ContactAttempt, Member, Person, Task
+from app.cases.store.people import Person
+from app.cases.store.records import ContactAttempt, Member, Task
 from app.cases.store.timeline import TimelineItem
 from app.escalation.store import Timer
 from app.identity.rules import Action, Organisation, Role, Worker
@@ -84,12 +85,17 @@ def see_case(uow: UnitOfWork, worker: Worker, case_id: UUID) -> CaseView:
 
 
 def list_cases(uow: UnitOfWork, worker: Worker, wanted: Wanted, *, limit: int, total: bool) -> Page:
-    """One page of the cases that this worker may know of, newest first."""
+    """One page of the cases that this worker may know of, newest first.
+
+    A list names nobody. Looking for one case by its code is a search, which the audit chain remembers.
+    """
     worker.must_be_allowed(Action.READ_CASES)
     sight = sight_of(worker, with_shared=True)
     found = uow.cases.listed(wanted, sight, limit + 1)
     count = uow.cases.count(wanted, sight) if total else None
     views = _for_guests(uow, worker, views_of(uow, found[:limit]))
+    if wanted.code:
+        uow.audit.record(Deed("cases.searched", str(worker.id), None, {"found": len(views)}))
     return Page(tuple(views), len(found) > limit, count)
 
 
@@ -163,7 +169,9 @@ def see_colleagues(uow: UnitOfWork, worker: Worker) -> list[Colleague]:
     worker.must_be_allowed(Action.READ_CASES)
     found = uow.identity.colleagues(worker.organisation_id)
     names = uow.identity.names([colleague.id for colleague in found])
-    load = uow.cases.load({colleague.id: uow.rulebook.worker_limit for colleague in found}, {}).workers
+    # A case that is kept from this worker is not counted either.
+    limits = {colleague.id: uow.rulebook.worker_limit for colleague in found}
+    load = uow.cases.load_as_told(limits, sight_of(worker))
     return [Colleague(one, names[one.id], load.get(one.id, 0)) for one in found]
 
 

@@ -170,7 +170,8 @@ def refresh(uow: UnitOfWork, token: str, *, minutes: int, now: datetime) -> Sign
     uow.identity.replaced(kept.id, now)
     return _added(uow, SignIn(
         new_id(now), kept.worker_id, kept.device_id, new_token(), new_token(),
-        now + timedelta(minutes=minutes), now + _REFRESH_FOR, kept.family_id, kept.signed_in_at, kept.duress,
+        now + timedelta(minutes=minutes), _renewed_until(uow, kept.device_id, now), kept.family_id,
+        kept.signed_in_at, kept.duress,
     ), now)  # fmt: skip
 
 
@@ -216,9 +217,15 @@ def new_pair(  # noqa: PLR0913 - the transaction and the time are two of them
     """A pair of tokens that nobody else has, the first of its sign-in."""
     pair = SignIn(
         new_id(now), worker_id, device_id, new_token(), new_token(),
-        now + timedelta(minutes=minutes), now + _REFRESH_FOR, signed_in_at=of.signed_in_at, duress=of.duress,
+        now + timedelta(minutes=minutes), _renewed_until(uow, device_id, now),
+        signed_in_at=of.signed_in_at, duress=of.duress,
     )  # fmt: skip
     return _added(uow, replace(pair, family_id=pair.id), now)
+
+
+def _renewed_until(uow: UnitOfWork, device_id: str | None, now: datetime) -> datetime:
+    """Until when the sign-in can be renewed. A device holds cases: one that stays away longer is locked."""
+    return now + (min(_REFRESH_FOR, uow.rulebook.offline_for) if device_id else _REFRESH_FOR)
 
 
 def _added(uow: UnitOfWork, pair: SignIn, now: datetime) -> SignIn:

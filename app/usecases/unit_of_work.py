@@ -1,7 +1,8 @@
 """One transaction of a use case: every room's store on one connection, committed together or not at all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -20,10 +21,11 @@ from app.cases.store.cases import CaseStore
 from app.cases.store.conflicts import ConflictStore
 from app.cases.store.consents import ConsentStore
 from app.cases.store.guards import GuardStore
+from app.cases.store.people import PeopleStore
 from app.cases.store.records import RecordStore
 from app.cases.store.scope import ScopeStore
 from app.cases.store.sharing import SharingStore
-from app.cases.store.timeline import TimelineStore
+from app.cases.store.timeline import Claim, TimelineStore
 from app.circumstances.store import CircumstanceStore
 from app.crypto.vault import Vault
 from app.escalation.store import TimerStore
@@ -34,12 +36,22 @@ from app.identity.sign_ins import SignInStore
 from app.identity.store import IdentityStore
 from app.intake.store import IntakeStore
 from app.outbox.store import OutboxStore
-from app.privacy.store import BreachStore, EraserStore, ErasureStore, TimingStore
+from app.privacy.store import BreachStore, EraserStore, ErasureStore, MentionStore, TimingStore
 from app.store.database import Database
 from app.store.feed import FeedStore, Touched
 from app.store.heartbeats import HeartbeatStore
 from app.usecases import feeding
 from app.usecases.rulebook import Rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Words to a worker that are said when the transaction ends; the phone by its blind index."""
+
+    phone_index: bytes
+    worker_id: UUID | None
+    case_id: UUID | None
+    say: Callable[["UnitOfWork"], object]
 
 
 class UnitOfWork:
@@ -54,7 +66,8 @@ class UnitOfWork:
         self.vault = vault
         self.connection = connection
         self.touched = Touched()
-        self.claimed_at: datetime | None = None  # when a device says that this was done
+        self.alerts: list[Alert] = []  # said when the transaction ends: see `flush`
+        self.claimed: Claim | None = None  # when a device says that this was done
         self.allowances = AllowanceStore(connection, vault)
         self.attachments = AttachmentStore(connection, vault, self.touched)
         self.audit = AuditStore(connection, vault)
@@ -74,8 +87,10 @@ class UnitOfWork:
         self.heartbeats = HeartbeatStore(connection)
         self.identity = IdentityStore(connection, vault)
         self.intake = IntakeStore(connection, vault, self.touched)
+        self.mentions = MentionStore(connection, vault)
         self.missed = MissedCallStore(connection)
         self.outbox = OutboxStore(connection, vault, self.touched)
+        self.people = PeopleStore(connection, vault)
         self.prompts = PromptStore(connection)
         self.recordings = RecordingStore(connection, vault)
         self.records = RecordStore(connection, vault, self.touched)
@@ -89,12 +104,20 @@ class UnitOfWork:
     def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: UUID | str) -> None:
         """Write these facts into the case's timeline and into the audit chain."""
         told = list(facts)
-        self.timeline.tell(case_id, told, actor=str(actor), claimed_at=self.claimed_at)
+        self.timeline.tell(case_id, told, actor=str(actor), claimed=self.claimed)
         for fact in told:
             self.audit.record(Deed(fact.kind, str(actor), case_id, fact.details()))
 
     def flush(self, now: datetime) -> None:
-        """Write what was gathered, the audit chain last: its end is locked until the commit."""
+        """Write what was gathered, the audit chain last: its end is locked until the commit.
+
+        Alerts to workers come first, by phone: how many went to each in an hour is counted under a lock of
+        that phone, and whoever takes such locks last of all and in one order waits for nobody for ever.
+        """
+        for alert in sorted(self.alerts, key=lambda one: one.phone_index):
+            self.outbox.count_alone(alert.phone_index)
+            alert.say(self)
+        self.alerts.clear()
         self.timeline.flush(now)
         feeding.feed_changes(
             self.touched, feed=self.feed, scope=self.scope, identity=self.identity,

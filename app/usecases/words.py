@@ -28,7 +28,7 @@ from app.outbox.rules import (
 )
 from app.outbox.store import Queued
 from app.usecases.seeing import who_may_know
-from app.usecases.unit_of_work import UnitOfWork
+from app.usecases.unit_of_work import Alert, UnitOfWork
 
 UNSAFE_WORDS = "unsafe_words"
 _HOUR = timedelta(hours=1)
@@ -138,7 +138,7 @@ def alert(  # noqa: PLR0913 - to whom, of what, in which words, why and when: no
     for worker_id, (phone, language) in sorted(uow.identity.phones(told).items()):
         values = {"code": case.code, "urgency": case.urgency.value}
         words = Words(phone, (key,), language, None, values, purpose, case.id, worker_id)
-        say(uow, words, now=now)
+        say_last(uow, words, now=now)
 
 
 def alert_about(uow: UnitOfWork, workers: Iterable[UUID], username: str, *, key: str, now: datetime) -> None:
@@ -147,7 +147,19 @@ def alert_about(uow: UnitOfWork, workers: Iterable[UUID], username: str, *, key:
         words = Words(
             phone, (key,), language, None, {"username": username}, Purpose.STAFF_ALERT, worker_id=worker_id
         )
-        say(uow, words, now=now)
+        say_last(uow, words, now=now)
+
+
+def say_last(uow: UnitOfWork, words: Words, *, now: datetime) -> None:
+    """Say it when the transaction ends: others may alert the same worker at this moment, and all count."""
+    index = uow.outbox.phone_index(words.to)
+    uow.alerts.append(Alert(index, words.worker_id, words.case_id, lambda unit: say(unit, words, now=now)))
+
+
+def alerted_since(uow: UnitOfWork, case_id: UUID, worker_id: UUID, since: datetime) -> bool:
+    """Whether this worker was told about this case since then, or will be when the transaction ends."""
+    soon = any((one.case_id, one.worker_id) == (case_id, worker_id) for one in uow.alerts)
+    return soon or uow.outbox.alerted_since(case_id, worker_id, since)
 
 
 def _ways(uow: UnitOfWork, now: datetime) -> list[Way]:

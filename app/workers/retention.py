@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.store.files import FileStore
-from app.usecases import breaches, erasing, retaining
+from app.usecases import breaches, erasing, mending, retaining
 from app.usecases.retaining import LetGo
 from app.usecases.unit_of_work import Office, UnitOfWork
 from app.workers.places import place_of
@@ -31,6 +31,7 @@ class Forgetting:
 
     office: Office
     files: FileStore
+    note_erasures: Callable[[], int]  # in the ledger, where somebody died before they stood in it
     _next_at: datetime | None = None
 
     def step(self, now: datetime) -> bool:
@@ -42,7 +43,9 @@ class Forgetting:
         return gone != LetGo()
 
     def once(self, now: datetime) -> LetGo:
-        """Everything whose time is over is gone."""
+        """Everything whose time is over is gone, after what older versions left behind is as it should be."""
+        self.note_erasures()
+        self._mend(now)
         cases, failed = self._each(retaining.next_cases, lambda one: self._pseudonymise(one, now), now)
         texts, no_texts = self._each(retaining.next_texts, lambda one: self._scrub(one, now), now)
         phones, no_phones = self._each(retaining.next_phones, lambda one: self._release(one, now), now)
@@ -79,6 +82,27 @@ class Forgetting:
                     done += 1
                 else:
                     failed.add(one)
+
+    def _mend(self, now: datetime) -> None:
+        with self.office.look() as uow:
+            if not mending.anything_to_mend(uow):
+                return
+        while self._mend_some(now):
+            pass
+        last: tuple[UUID, UUID] | None = None
+        while found := self._know_phones(last, now):
+            last = found
+
+    def _mend_some(self, now: datetime) -> bool:
+        with self.office.work(now) as uow:
+            return mending.mend(uow, now=now) > 0
+
+    def _know_phones(self, after: tuple[UUID, UUID] | None, now: datetime) -> tuple[UUID, UUID] | None:
+        """The person and case that were looked at last; None where nobody is left."""
+        with self.office.work(now) as uow:
+            found = mending.next_people(uow, after)
+            mending.know_phones(uow, found, now=now)
+            return (found[-1][1].id, found[-1][0]) if found else None
 
     def _pseudonymise(self, case_id: UUID, now: datetime) -> bool:
         with self.office.work(now) as uow:

@@ -144,6 +144,7 @@ def _steps(application: Application) -> dict[str, Callable[[datetime], bool]]:
         "recordings": application.recordings.step,
         "callbacks": CallBacks(office).step,
         "attachments": application.attachments.step,
+        "exports": application.exports.step,
     }
     if caller := twilio_caller(application.settings):
         steps["dialler"] = Dialler(office, caller, clock).step

@@ -1,6 +1,7 @@
 """Whatever fits, or does not fit, the OpenAPI document gets an answer that the document knows."""
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -16,11 +17,11 @@ from schemathesis.checks import (
 )
 from schemathesis.core.result import Ok
 
-from app.identity.rules import Role
+from app.identity.rules import Role, Worker
 from tests.makers import Installation
 from tests.uploader import BYTES
 
-EXAMPLES = 30
+EXAMPLES = 20
 CHECKS: tuple[Callable[..., Any], ...] = (
     not_a_server_error,
     status_code_conformance,
@@ -46,9 +47,12 @@ def _bytes_of_an_upload(_context: SerializationContext, value: Any) -> bytes:
 def test_no_request_is_answered_by_a_fault_or_by_what_is_not_documented(
     here: Installation, mode: GenerationMode
 ) -> None:
-    worker = here.a_worker(Role.SUPERVISOR)
+    # Who may most gets every example, and each of the others, or nobody, some of them.
+    supervisor = _bearer(here, here.a_worker(Role.SUPERVISOR))
+    others = cycle(
+        [{}, *(_bearer(here, here.a_worker(role)) for role in Role if role is not Role.SUPERVISOR)]
+    )
     known = {"case_id": str(here.a_case())} if mode is GenerationMode.POSITIVE else {}
-    headers = {"Authorization": f"Bearer {here.token(worker)}"}
     answered: list[int] = []
     broken: list[str] = []
     schema = schemathesis.openapi.from_asgi("/openapi.json", here.client.app)
@@ -59,7 +63,10 @@ def test_no_request_is_answered_by_a_fault_or_by_what_is_not_documented(
         @given(operation.as_strategy(generation_mode=mode))
         def is_answered_as_documented(case: Case[Any]) -> None:
             case.path_parameters.update({key: known[key] for key in case.path_parameters.keys() & known})
-            answered.append(case.call_and_validate(headers=headers, checks=_checks(case)).status_code)
+            answered.extend(
+                case.call_and_validate(headers=headers, checks=_checks(case)).status_code
+                for headers in (supervisor, next(others))
+            )
 
         try:
             is_answered_as_documented()
@@ -69,8 +76,12 @@ def test_no_request_is_answered_by_a_fault_or_by_what_is_not_documented(
         except* Exception as fault:  # noqa: BLE001 - each operation is to be tried, whatever came of another
             broken.append(f"{operation.label}: {fault.exceptions}")
     assert "\n".join(broken) == ""
-    assert len(operations) >= 25
-    assert len(answered) > 10 * len(operations)
+    assert len(operations) >= 75
+    assert len(answered) > 20 * len(operations)
+
+
+def _bearer(here: Installation, worker: Worker) -> dict[str, str]:
+    return {"Authorization": f"Bearer {here.token(worker)}"}
 
 
 def _checks(case: Case[Any]) -> list[Callable[..., Any]]:

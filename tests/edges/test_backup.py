@@ -38,7 +38,7 @@ PHONE, NAME, FLOWER = "+66812345671", "សុភាពចន្ថា", "ផ្�
 SOUND = "សំឡេងម្ដាយយំ".encode() * 6_000  # a little over three chunks
 
 
-def _pg_dump() -> int:
+def pg_dump_version() -> int:
     """The version of pg_dump on the path, 0 where there is none."""
     program = shutil.which("pg_dump")
     if not program or not shutil.which("psql"):
@@ -52,7 +52,7 @@ def _pg_dump() -> int:
 def _programs(request: pytest.FixtureRequest) -> None:
     if ENGINE == "postgresql":
         server: Cluster = request.getfixturevalue("cluster")
-        if _pg_dump() < int(server.version.partition(".")[0]):
+        if pg_dump_version() < int(server.version.partition(".")[0]):
             pytest.skip("no pg_dump of this server's version: what is said without one is tested elsewhere")
 
 

@@ -249,6 +249,17 @@ def test_a_talk_counts_also_where_the_carrier_says_nothing_after_a_hang_up(insta
         assert seconds > 30
 
 
+@pytest.mark.parametrize(("seconds", "outcome"), [(25, "no_answer"), (240, "reached")])
+def test_a_short_talk_where_no_carrier_can_tell_a_machine_counts_as_nobody_reached(
+    install: Install, seconds: int, outcome: str
+) -> None:
+    with a_calling_hotline(install, twilio_screens_calls=False) as calling:
+        desk = Desk(calling)
+        call_id, call = desk.rung()
+        desk.answers(call, "1", person=picks_up(talks_seconds=seconds))
+        assert desk.status(call_id) == (outcome, seconds)
+
+
 def test_a_call_that_the_carrier_refuses_was_not_made(desk: Desk) -> None:
     answer = desk.wish()
     desk.calling.carrier.faults.append(refusal(21211))

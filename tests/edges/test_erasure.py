@@ -16,8 +16,8 @@ from app.crypto.vault import Place
 from app.identity.rules import Role
 from app.intake.tables import contact_points, inbox
 from app.outbox.tables import phone_rules, safe_contacts
+from app.privacy.rules import from_json
 from app.usecases import erasing
-from app.usecases.erasing import receipt_of
 from tests.command_line import CommandLine
 from tests.fakes import FakeCarrier
 from tests.letting_go import CLOSING, MOTHER, MOTHERS_NAME, NAME, NOTE, SECRETS, SENDER, Office
@@ -289,7 +289,7 @@ def test_h19_an_attachment_goes_with_its_file_and_its_name(desk: Office) -> None
 def test_h19_after_a_restore_the_list_erases_again_what_was_erased(desk: Office, spean: CommandLine) -> None:
     receipt = desk.erase(all=True).json()
     (listed,) = orjson.loads(spean.run("erasures", "list", "--json").out)
-    assert receipt_of(listed) == receipt_of(receipt)
+    assert from_json(listed) == from_json(receipt)
     # An older copy: the words are there again.
     with desk.here.office.database.write() as connection:
         connection.execute(persons.update().values(
@@ -298,13 +298,13 @@ def test_h19_after_a_restore_the_list_erases_again_what_was_erased(desk: Office,
         connection.execute(SQLModel.metadata.tables["erasure"].delete())
     assert desk.leaks() == ["person.name"]
     now = desk.here.clock.forward(days=1)
-    forged = replace(receipt_of(listed), case_id=uuid4())
+    forged = replace(from_json(listed), case_id=uuid4())
     with desk.here.office.work(now) as uow:
-        again = erasing.reapply(uow, [receipt_of(listed), forged], now=now)
+        again = erasing.reapply(uow, [from_json(listed), forged], now=now)
     assert (again.erasures, again.rows, again.unknown) == (1, 1, 1)
     assert desk.leaks() == []
     with desk.here.office.work(now) as uow:
-        assert erasing.reapply(uow, [receipt_of(listed)], now=now).rows == 0
+        assert erasing.reapply(uow, [from_json(listed)], now=now).rows == 0
     assert desk.erase(all=True).json() == receipt
 
 

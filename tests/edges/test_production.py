@@ -54,6 +54,7 @@ def test_production_names_each_fault_at_once(here: Installation, spean: CommandL
 FAULTS: dict[str, dict[str, str]] = {
     "keys": {"SPEAN_KEYS_FILE": "nowhere.json"},
     "public_base_url": {"SPEAN_PUBLIC_BASE_URL": "http://hotline.example"},
+    "proxies": {"SPEAN_TRUSTED_PROXIES": "10.0.0.0/8, 0.0.0.0/0"},
     "carriers": {"SPEAN_GATEWAY_DEMO_KH_SECRET": ""},
     "twilio": {"SPEAN_TWILIO_ACCOUNT_SID": "AC" + "0" * 32},
     "gateways": {"SPEAN_GATEWAY_NOBODY_SECRET": "x"},

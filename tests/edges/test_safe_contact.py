@@ -32,7 +32,7 @@ def test_h1_a_phone_starts_with_nothing_known(desk: Desk) -> None:
         "may_text": "not_known", "may_call": "not_known", "may_leave_voicemail": "not_known", "hours": [],
         "zone": "Asia/Bangkok", "shared": "not_known", "held_by_employer": "not_known", "code_word": None,
         "language": None, "after_dropped_call": "not_known", "valid_until": None, "opted_out_at": None,
-        "said_by": None, "worker_id": None, "said_at": None,
+        "said_by": None, "worker_id": None, "said_at": None, "also_within": [], "version": 0,
     }  # fmt: skip
     assert phone["text_refused_because"] == "not_known_safe"
     assert phone["call_refused_because"] is None

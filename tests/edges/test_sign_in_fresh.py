@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from app.identity.rules import Role
 from app.usecases.signing_in import new_pair
 from tests.fakes import FakeCarrier
@@ -30,6 +32,44 @@ def test_an_export_asks_for_a_password_of_the_last_ten_minutes(here: Installatio
     assert ask(here, renewed, "GET", EXPORT).status_code == 401  # renewing is no password
     again = sign_in(here, "lead").json()["access_token"]
     assert ask(here, again, "GET", EXPORT).status_code == 200
+
+
+FRESH = [
+    ("GET", EXPORT, None),
+    ("POST", "/v1/me/totp", None),
+    ("POST", "/v1/me/totp/confirm", {"code": "492039"}),
+    ("DELETE", "/v1/me/totp", None),
+    ("PUT", "/v1/me/duress", {"password": "blue mango tree"}),
+    ("POST", "/v1/workers/{worker}/reset", None),
+    ("PUT", "/v1/workers/{worker}/training", {"trained_for_children": True}),
+    ("POST", "/v1/cases/{case}/erasure", {"all": True, "reason": "ក", "requested_by": "person"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), FRESH)
+def test_secrets_resets_what_others_may_see_and_erasing_ask_for_it_too(
+    here: Installation, method: str, path: str, body: Any
+) -> None:
+    here.a_worker(Role.SUPERVISOR, username="lead")
+    where = path.format(worker=here.a_worker().id, case=here.a_case())
+    token = sign_in(here, "lead").json()["access_token"]
+    here.clock.forward(minutes=10)
+    stale = ask(here, token, method, where, body)
+    assert (stale.status_code, stale.json()["code"]) == (401, "fresh_sign_in_needed")
+    fresh = sign_in(here, "lead").json()["access_token"]
+    assert ask(here, fresh, method, where, body).status_code not in {401, 403, 404}
+
+
+def test_what_stops_harm_asks_for_no_password(here: Installation) -> None:
+    here.a_worker(Role.SUPERVISOR, username="lead")
+    colleague, case_id = here.a_worker(), here.a_case()
+    sign_in(here, colleague.username, device_id="phone-7")
+    token = sign_in(here, "lead").json()["access_token"]
+    here.clock.forward(minutes=20)
+    assert ask(here, token, "POST", f"/v1/cases/{case_id}/legal-hold", {"reason": "ក"}).status_code == 201
+    against = {"worker_id": str(colleague.id), "reason": "ជាសាច់ញាតិ"}
+    assert ask(here, token, "POST", f"/v1/cases/{case_id}/walls", against).status_code == 201
+    assert ask(here, token, "DELETE", "/v1/devices/phone-7").status_code == 204
 
 
 def test_a_caseworker_is_told_that_they_may_not_rather_than_to_sign_in_again(here: Installation) -> None:

@@ -2,16 +2,23 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
 
 from app.identity.tables import allowances
+from app.kernel.language import Language, Script
+from app.kernel.phone import Phone
+from app.outbox.rules import Purpose, State
 from app.usecases.allowing import Allowance, TooManyRequests
+from app.usecases.words import Words, say
 from tests.makers import Installation
 from tests.signing import Elsewhere, ask, sign_in
 
+SOMEBODY_ELSE = "+66898765432"
 PROXIES = "10.0.0.0/8"
 
 
@@ -71,6 +78,54 @@ def test_processes_together_give_out_no_more_than_the_limit(install: Callable[..
         limits[1].take("dara", later)
     with pytest.raises(TooManyRequests):
         limits[1].take("dara", later)
+
+
+def _at_once(*asks: Callable[[], list[int]]) -> list[int]:
+    """What all of them were answered who asked at the same time."""
+    with ThreadPoolExecutor(len(asks)) as pool:
+        return [code for answered in pool.map(lambda ask: ask(), asks) for code in answered]
+
+
+def test_two_servers_asked_at_once_give_a_worker_and_a_device_no_more_than_one_would(
+    install: Callable[..., Installation],
+) -> None:
+    one = install(requests_per_minute=60, device_requests_per_minute=40)
+    two = install(
+        database_url=one.application.settings.database_url, requests_per_minute=60,
+        device_requests_per_minute=40,
+    )  # fmt: skip
+    one.a_worker(username="dara")
+    phone, desk = (
+        str(sign_in(one, "dara", device_id=name).json()["access_token"]) for name in ("phone", "desk")
+    )
+    servers = [one, two, one, two]
+    of_phone = _at_once(*(partial(_codes, here, phone, 20) for here in servers))
+    assert set(of_phone) == {200, 429}
+    assert 36 <= of_phone.count(200) <= 40  # what one server borrowed and nobody spent is lost
+    of_both = of_phone + _at_once(*(partial(_codes, here, desk, 20) for here in servers))
+    assert 52 <= of_both.count(200) <= 60
+
+
+def test_two_servers_write_to_a_phone_at_once_no_oftener_than_one_would(
+    install: Callable[..., Installation],
+) -> None:
+    one = install()
+    two = install(database_url=one.application.settings.database_url)
+
+    phone, now = Phone(SOMEBODY_ELSE), one.clock.now()
+    words = Words(phone, ("sms.thanks",), "km", None, {}, Purpose.ANSWER, wrote_at=now)
+
+    def write(here: Installation) -> list[int]:
+        states = []
+        for _ in range(4):
+            with here.office.work(now) as uow:
+                # Whoever writes to a person holds their phone, or their case, until it is done.
+                uow.intake.contact_point(phone, language=Language.KM, script=Script.KHMER, now=now)
+                states.append(say(uow, words, now=now))
+        return [state not in {None, State.HELD} for state in states]
+
+    went = _at_once(*(partial(write, here) for here in (one, two, one, two)))
+    assert sum(went) == 5
 
 
 def test_a_steady_flow_within_the_limit_is_never_refused(here: Installation) -> None:

@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.audit.tables import entries
 from app.cases.rules.stages import Status
+from app.cases.tables import persons
 from app.circumstances.rules import Recovery
 from app.kernel.ids import new_id
 from app.kernel.money import Money
@@ -127,6 +128,24 @@ def test_h21_figures_are_those_of_the_people_written_down_or_not(here: Installat
     assert told(answer, outcome="repatriated") == 15
     assert told(answer, province="KH-4") == 30
     assert told(answer, organisation=LOTUS) == 15
+
+
+def test_h21_ages_are_those_of_the_day_on_which_the_case_was_opened(here: Installation) -> None:
+    # On 10 January: some have their birthday that day, some the day after, and of some only the year is left.
+    births = [
+        (date(2008, 1, 10), 20),
+        (date(2008, 1, 11), 30),
+        (date(1996, 6, 1), 40),
+        (date(1970, 1, 1), 50),
+    ]
+    later_born, only_year = (date(2026, 3, 1), 15), (date(2002, 12, 31), 25)
+    keep(here, [Group(many, many, born=born) for born, many in (*births, later_born, only_year)])
+    with here.office.work(LATER) as uow:
+        year_alone = update(persons).where(persons.c.birth_year == 2002)
+        uow.connection.execute(year_alone.values(born=None, birth_date=None))
+    answer = publish(here.office, JANUARY, LATER)
+    bands = {band: told(answer, age_band=band) for band in ("0-17", "18-23", "24-29", "48+", "unknown")}
+    assert bands == {"0-17": 30, "18-23": 20, "24-29": 65, "48+": 50, "unknown": 15}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.cases.store.records import Person
+from app.cases.store.people import Person
 from app.identity.rules import Worker
 from app.sync.service import Carrier, push, push_rxdb
 from app.usecases import keeping

@@ -1,6 +1,7 @@
 """A device pushes what it did offline: every row has its own end, and no word of it is lost."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -265,6 +266,27 @@ def test_server_time_decides_and_the_devices_own_is_shown(here: Installation) ->
     here.clock.forward(days=1)
     app.push(op("case", case_id, {"status": "in_progress"}, at="2099-01-01T00:00:00Z"))
     (moved,) = _timeline(here, worker, case_id, "status.changed")
+    assert "late_sync" not in moved
+
+
+def test_a_device_whose_clock_is_wrong_is_shown_by_ours_and_by_how_much_it_is_wrong(
+    here: Installation,
+) -> None:
+    worker = here.a_worker()
+    app = FieldApp(here, worker)
+    case_id = here.a_case()
+    app.pull()
+    done_at = here.clock.now() + timedelta(hours=1)
+    here.clock.forward(hours=3)
+    wrong, sent = timedelta(days=400), here.clock.now()
+    did = op("case", case_id, {"status": "accepted"}, at=(done_at + wrong).isoformat())
+    app.push(did, sent_at=(sent + wrong).isoformat())
+    (accepted,) = _timeline(here, worker, str(case_id), "case.accepted")
+    assert accepted["late_sync"].startswith(done_at.isoformat()[:19])
+    assert accepted["clock_ahead_seconds"] == wrong.total_seconds()
+    did = op("case", case_id, {"status": "in_progress"}, at="0001-01-02T00:00:00Z")
+    assert statuses(app.push(did, sent_at="9999-12-30T00:00:00Z")) == ["applied"]
+    (moved,) = _timeline(here, worker, str(case_id), "status.changed")
     assert "late_sync" not in moved
 
 

@@ -178,3 +178,58 @@ def test_rows_that_nobody_can_read_are_kept_and_answered_with_nothing(
 def test_an_unknown_collection_is_not_found(here: Installation) -> None:
     app = FieldApp(here, here.a_worker())
     assert app.ask("GET", "/v1/rxdb/dreams/pull").status_code == 422
+
+
+def test_who_corrects_themselves_before_the_answer_came_has_the_last_word_and_no_conflict(
+    here: Installation,
+) -> None:
+    app = RxdbApp(FieldApp(here, here.a_worker()))
+    case_id, member_id = str(here.a_case()), str(uuid4())
+    app.sync()
+    edits: dict[str, list[dict[str, object]]] = {
+        "case": [{"summary": word} for word in ("ទីមួយ", "ទីពីរ", "ទីបី")],
+        "member": [
+            {"case_id": case_id, "person": {"name": word, "phone": "012 345 67" + number}}
+            for word, number in (("ទីមួយ", "1"), ("ទីពីរ", "2"), ("ទីបី", "3"))
+        ],
+    }
+    for name, words in edits.items():
+        for fields in words:
+            here.clock.forward(seconds=1)
+            app[name].write(case_id if name == "case" else member_id, **fields)
+            # The push is done here; the answer comes when the next edit has been made already.
+            pushed = app.app.ask("POST", f"/v1/rxdb/{name}/push", app[name].rows())
+            assert pushed.status_code == 200
+    app.sync()
+    assert app["case"].alive()[case_id]["summary"] == "ទីបី"
+    person = app["member"].alive()[member_id]["person"]
+    assert (person["name"], person["phone"]) == ("ទីបី", "+85512345673")
+    assert app["case"].alive()[case_id]["conflict"] is None
+    assert app["sync_issue"].alive() == {}
+    items = here.ask(app.app.worker, "GET", f"/v1/cases/{case_id}/timeline").json()["items"]
+    overwritten = [item["overwritten"] for item in items if item.get("overwritten")]
+    assert [one.get("summary") or one.get("person.name") for one in overwritten] == ["ទីមួយ", "ទីពីរ"] * 2
+
+
+def test_what_another_device_wrote_meanwhile_clashes_even_after_words_of_ones_own(here: Installation) -> None:
+    worker = here.a_worker()
+    one, two = RxdbApp(FieldApp(here, worker)), RxdbApp(FieldApp(here, worker))
+    case_id = str(here.a_case())
+    one.sync()
+    first = _edited(one, case_id, "ទីមួយ")
+    assert one.app.ask("POST", "/v1/rxdb/case/push", first).status_code == 200
+    two.sync()
+    here.clock.forward(seconds=1)
+    two["case"].write(case_id, summary="ពីទូរស័ព្ទផ្សេង")
+    two["case"].push()
+    here.clock.forward(seconds=1)
+    _edited(one, case_id, "ទីពីរ")
+    one["case"].push()
+    one.sync()
+    assert one["case"].alive()[case_id]["summary"] == "ពីទូរស័ព្ទផ្សេង"
+    assert "ទីពីរ" in {doc["text"] for doc in one["note"].alive().values()}
+
+
+def _edited(app: RxdbApp, case_id: str, summary: str) -> list[dict[str, object]]:
+    app["case"].write(case_id, summary=summary)
+    return app["case"].rows()

@@ -10,6 +10,7 @@ from app.privacy.tables import erasures
 # Fingerprints of tokens and of requests, and secrets of workers, which identify no client.
 NOT_PERSONAL = {
     ("token", "access_hash"), ("token", "refresh_hash"), ("command", "fingerprint"),
+    ("export_job", "fingerprint"),
     ("device", "lineage"), ("credential", "totp_secret"), ("credential", "reset_index"),
     ("recovery_code", "code_index"), ("allowance", "who_index"),
 }  # fmt: skip

@@ -32,18 +32,19 @@ ON_DEVICES = {
 NOT_ON_DEVICES = {
     "allowance", "audit_entry", "audit_head", "breach", "call", "case_category", "case_circumstances",
     "case_decline", "case_event", "case_party", "case_phone", "case_wall", "command", "consent",
-    "contact_point", "conversation", "credential", "device", "dial", "disclosure", "erasure", "feed",
-    "feed_doc", "feed_head", "guardian", "heartbeat", "inbox", "legal_hold", "missed_call", "organisation",
-    "party", "party_name", "phone_rule", "prompt", "prompt_desk",
-    "published", "published_month", "recording", "recovery", "recovery_code",
-    "referral", "safe_contact", "sign_in_attempt", "sync_held", "sync_op", "sync_refused", "token",
-    "triage_correction", "worker",
+    "contact_point", "conversation", "credential", "device", "dial", "disclosure", "erasure", "export_job",
+    "feed", "feed_doc", "feed_head", "guardian", "heartbeat", "inbox", "legal_hold", "missed_call",
+    "organisation", "party", "party_name", "phone_rule", "prompt", "prompt_desk", "published",
+    "published_month", "recording", "recovery", "recovery_code", "referral", "safe_contact",
+    "sign_in_attempt", "sync_held", "sync_mention", "sync_op", "sync_refused", "token", "triage_correction",
+    "worker",
 }  # fmt: skip
 # Functions that write to such a table and change no document.
 SILENT = {
     "mark": "how far letting go has come is not shown; the use case notes every document of the case",
     "flush": "the timeline counts its items; the count is shown nowhere",
     "add_message": "a text is in no case before it is linked",
+    "seal_births": "the day is the same as before, only sealed",
     "add_person": "nobody points at a new person yet",
     "claim_due": "to devices a text that waits is queued, whoever holds it",
     "offer": "as claim_due",

@@ -34,9 +34,8 @@ GIVEN = {
         ("sync_op", "said"), ("sync_refused", "said"), ("sync_held", "said"), ("sync_issue", "details"),
         ("sync_extra", "fields"),
     },
-    "app/cases/store/records.py": {
-        ("person", "name"), ("person", "phone"), ("contact_attempt", "note"),
-    },
+    "app/cases/store/people.py": {("person", "name"), ("person", "phone"), ("person", "born")},
+    "app/cases/store/records.py": {("contact_attempt", "note")},
     "app/cases/store/consents.py": {("guardian", "name"), ("guardian", "phone")},
     "app/cases/store/sharing.py": {
         ("referral", "recipient"), ("referral", "purpose"), ("referral", "reason"),

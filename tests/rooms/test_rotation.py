@@ -107,7 +107,7 @@ def bring_texts(here: Installation, brought: list[str]) -> None:
     for number in range(MORE_TEXTS):
         text = arrival(sender=f"+6682{number:07d}", body=KHMER_UNPAID, carrier_id=str(uuid4()))
         here.application.inbox.keep(text).result(30)
-        brought.append(text.carrier_id)
+        brought.append(str(text.carrier_id))
         time.sleep(0.01)
 
 

@@ -1,6 +1,6 @@
 """When what identifies people is let go, as rules, and the file that an NGO edits (H10, H19)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.configuration import ConfigurationError, load_configuration
-from app.privacy.rules import Receipt, RetentionRules, digest_of, months_before, year_only
+from app.privacy.rules import Receipt, RetentionRules, digest_of, months_before
 from tests.config_folder import a_folder
 
 
@@ -32,10 +32,6 @@ def test_the_longest_time_of_a_cases_categories_counts() -> None:
     assert rules.of(("information_request",)) == 6
     assert rules.of(("information_request", "unpaid_wages")) == 24
     assert rules.of(()) == 24
-
-
-def test_a_birthday_becomes_a_year() -> None:
-    assert year_only(date(1991, 5, 17)) == date(1991, 1, 1)
 
 
 @given(st.dictionaries(st.sampled_from(["message", "note", "person"]), st.integers(1, 99)), st.booleans())

@@ -1,6 +1,8 @@
 """Triage: what texts mean, with the rule that says so."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from app.cli.measure import read_labelled
 from app.cli.triage import triage_app
 from app.intake.rules.lexicon import Lexicon, LexiconError, load_lexicon
 from app.intake.rules.romanised import sound, sounds, stem
@@ -181,6 +184,31 @@ def test_every_term_is_found_wherever_it_stands_with_or_without_blanks(terms: li
             group for _, entries in ends(whole, start, tries.letters, blanks=True) for group, _ in entries
         }
         assert found == {term for term in terms if whole[start:].replace(" ", "").startswith(term)}
+
+
+def test_a_term_with_a_blank_hides_no_other() -> None:
+    tries = build_tries([("khmer", "កខ abc", "one", 1.0), ("khmer", "កខគ", "two", 1.0)])
+    assert [entries for _, entries in ends("កខ គ", 0, tries.letters, blanks=True)] == [[("two", 1.0)]]
+
+
+def test_the_reasons_are_the_same_in_every_process() -> None:
+    program = (
+        "import sys; from pathlib import Path; from app.intake.rules.lexicon import load_lexicon; "
+        "from app.intake.rules.triage import decide; lexicon = load_lexicon(Path('config')); "
+        "sys.stdout.write(repr([decide(line, lexicon) for line in sys.stdin]))"
+    )
+    rows = read_labelled(CONFIG.parent / "tests" / "rules" / "khmer" / "second.jsonl")
+    texts = "\n".join(row.text.replace("\n", " ") for row in rows)
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            input=texts, cwd=CONFIG.parent, env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
+            capture_output=True, text=True, check=True, encoding="utf-8",
+        ).stdout
+        for seed in ("0", "1")
+    }  # fmt: skip
+    assert len(said) == 1
+    assert "unpaid_wages.withheld" in said.pop()
 
 
 def test_english_forms_have_one_stem() -> None:

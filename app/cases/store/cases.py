@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
-    Table,
     and_,
     bindparam,
     delete,
@@ -20,19 +20,17 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
-    true,
     tuple_,
     update,
 )
 
 from app.cases.rules.guards import Guard
-from app.cases.rules.sharing import ReferralState
 from app.cases.rules.stages import Case, Outcome, Queue, Sight, Status
-from app.cases.tables import case_categories, case_phones, cases, declines, helpers, referrals, walls
+from app.cases.store.load import OPEN_OF_ORGANISATIONS, OPEN_OF_WORKERS, open_cases_of_workers
+from app.cases.store.sight import open_to, seen_by
+from app.cases.tables import case_categories, case_phones, cases, declines, helpers, walls
 from app.crypto.vault import Place, Vault
-from app.identity.tables import organisations, workers
 from app.kernel.ids import new_case_code
 from app.kernel.urgency import Urgency
 from app.store.feed import Kind, Touched
@@ -73,6 +71,7 @@ class CaseStore:
         self._connection = connection
         self._vault = vault
         self._touched = touched
+        self._locked: dict[UUID, tuple[str, ...]] = {}  # the categories of cases that nobody else can change
 
     def free_code(self) -> str:
         """A case code that no case has."""
@@ -91,20 +90,27 @@ class CaseStore:
 
     def get(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """One case, if it is there for these eyes. `None` as sight is the program itself."""
-        return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)))
+        return self._one(_one_for(sight), {"case": case_id})
 
     def many(self, ids: Iterable[UUID]) -> list[Case]:
         """Cases by id, for whoever has made sure of who may see them."""
-        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)})]
+        return [self._case(row) for row in self._connection.execute(_BY_ID, {"ids": list(ids)}).all()]
 
     def visible(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
         """Those of the cases that are there for these eyes."""
         asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), seen_by(sight))
         return frozenset(self._connection.execute(asked).scalars())
 
+    def kept_from(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
+        """Those of the ids that are cases which a wall or a child closes to these eyes."""
+        asked = select(cases.c.id).where(cases.c.id.in_(list(ids)), ~open_to(sight))
+        return frozenset(self._connection.execute(asked).scalars())
+
     def locked(self, case_id: UUID, sight: Sight | None) -> Case | None:
         """As get, locked until the transaction ends."""
-        return self._one(select(cases).where(cases.c.id == case_id, seen_by(sight)).with_for_update())
+        found = self._one(_one_for(sight, locked=True), {"case": case_id})
+        self._locked |= {case_id: found.categories} if found else {}
+        return found
 
     def locked_many(self, ids: Iterable[UUID]) -> list[Case]:
         """Those of the cases that nobody else is working on at this moment, locked."""
@@ -119,12 +125,13 @@ class CaseStore:
     def save(self, case: Case) -> Case:
         """Write the case down as its next version, which is returned."""
         values = {**self._values(case), "version": case.version + 1}
-        before = self._connection.execute(
-            select(cases.c.categories).where(cases.c.id == case.id)
-        ).scalar_one()
-        self._connection.execute(update(cases).where(cases.c.id == case.id).values(**values))
+        before = self._locked.get(case.id)
+        if before is None:
+            before = tuple(self._connection.execute(_CATEGORIES, {"case": case.id}).scalar_one())
+        self._connection.execute(_SAVE, {"case": case.id, **values})
         self._touched.note(Kind.CASE, case.id, case.id)
-        if tuple(before) != case.categories:
+        self._locked[case.id] = case.categories
+        if before != case.categories:
             self._connection.execute(delete(case_categories).where(case_categories.c.case_id == case.id))
             self._keep_categories(case)
         return replace(case, version=case.version + 1)
@@ -173,10 +180,13 @@ class CaseStore:
     def add_phone(
         self, case_id: UUID, contact_point_id: UUID, now: datetime, person_id: UUID | None = None
     ) -> None:
-        """The phone is a way to someone in the case."""
-        insert_new(self._connection, case_phones, {
-            "case_id": case_id, "contact_point_id": contact_point_id, "person_id": person_id, "added_at": now,
-        })  # fmt: skip
+        """The phone is a way to someone in the case; whose it is stays as it was once that is known."""
+        row = {"case_id": case_id, "contact_point_id": contact_point_id}
+        new = insert_new(self._connection, case_phones, {**row, "person_id": person_id, "added_at": now})
+        if person_id and not new:
+            same = [case_phones.c[name] == value for name, value in row.items()]
+            nobodys = update(case_phones).where(*same, case_phones.c.person_id.is_(None))
+            self._connection.execute(nobodys.values(person_id=person_id))
 
     def phones_of(self, case_id: UUID) -> list[tuple[UUID, UUID | None, datetime]]:
         """The contact points of a case, oldest first: id, whose it is where that is known, and since when."""
@@ -220,9 +230,13 @@ class CaseStore:
         number of cases.
         """
         return Load(
-            organisations=self._counted(_OPEN_OF_ORGANISATIONS, capacities),
-            workers=self._counted(_OPEN_OF_WORKERS, limits),
+            organisations=self._counted(OPEN_OF_ORGANISATIONS, capacities),
+            workers=self._counted(OPEN_OF_WORKERS, limits),
         )
+
+    def load_as_told(self, limits: Mapping[UUID, int], sight: Sight) -> dict[UUID, int]:
+        """Open cases of each worker named, as `load` counts them, without those kept from these eyes."""
+        return self._counted(open_cases_of_workers(open_to(sight)), limits)
 
     def _counted(self, statement: Select[Any], limits: Mapping[UUID, int]) -> dict[UUID, int]:
         if not limits:
@@ -253,8 +267,8 @@ class CaseStore:
             asked = asked.where(cases.c.code == wanted.code)
         return asked
 
-    def _one(self, asked: Select[Any]) -> Case | None:
-        row = self._connection.execute(asked).one_or_none()
+    def _one(self, asked: Select[Any], values: Mapping[str, Any] = MappingProxyType({})) -> Case | None:
+        row = self._connection.execute(asked, values).one_or_none()
         return self._case(row) if row else None
 
     def _keep_categories(self, case: Case) -> None:
@@ -302,68 +316,15 @@ class CaseStore:
         )  # fmt: skip
 
 
-def seen_by(sight: Sight | None) -> Any:  # noqa: ANN401 - SQL expression
-    """The condition under which a case is there for these eyes."""
-    if sight is None:
-        return true()
-    return and_(_within_reach(sight), open_to(sight))
-
-
-def open_to(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
-    """The condition under which a case is kept from these eyes by no wall and for no child's sake.
-
-    `Guard.keeps_out` says the same of one case.
-    """
-    sees_children = sight.trained_for_children or sight.coordinates
-    return kept_from_none(sight.worker_id, sight.organisation_id, sees_children=literal(sees_children))
-
-
-def kept_from_none(
-    worker_id: Any,  # noqa: ANN401 - an id, or a column of ids
-    organisation_id: Any,  # noqa: ANN401 - as above, or None
-    *,
-    sees_children: ColumnElement[bool],
-) -> ColumnElement[bool]:
-    """The same of a worker who may be a row of the statement that asks: the one place of the rule."""
-    against = walls.c.worker_id == worker_id
-    if organisation_id is not None:
-        against = or_(against, walls.c.organisation_id == organisation_id)
-    walled = exists().where(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None), against)
-    return and_(~walled, or_(cases.c.child_since.is_(None), sees_children))
-
-
-def _within_reach(sight: Sight) -> Any:  # noqa: ANN401 - SQL expression
-    if sight.coordinates:
-        helped = select(helpers.c.case_id).where(helpers.c.worker_id == sight.worker_id)
-        return or_(
-            cases.c.queue == Queue.COORDINATOR, cases.c.owner_id == sight.worker_id, cases.c.id.in_(helped)
-        )
-    ours = cases.c.organisation_id == sight.organisation_id
-    if not sight.with_shared:
-        return ours
-    shared = select(referrals.c.case_id).where(
-        referrals.c.organisation_id == sight.organisation_id, referrals.c.state == ReferralState.OPEN
-    )
-    return or_(ours, cases.c.id.in_(shared))
+@lru_cache(maxsize=1_000)
+def _one_for(sight: Sight | None, *, locked: bool = False) -> Select[Any]:
+    """The statement for one case, for these eyes: made once for each worker, who asks it all day."""
+    asked = select(cases).where(cases.c.id == bindparam("case"), seen_by(sight))
+    return asked.with_for_update() if locked else asked
 
 
 def _literals(after: tuple[datetime, UUID]) -> tuple[Any, Any]:
     return literal(after[0], cases.c.opened_at.type), literal(after[1], cases.c.id.type)
-
-
-def _open_cases_of(owners: Table, column: ColumnElement[UUID | None]) -> Select[Any]:
-    """For each of `ids`, its open cases, none counted beyond `top`."""
-    some = (
-        select(cases.c.id)
-        .where(column == owners.c.id, cases.c.closed_at.is_(None))
-        .limit(bindparam("top"))
-        .correlate(owners)
-        .subquery()
-    )
-    counted = select(func.count()).select_from(some).correlate(owners).scalar_subquery()
-    return select(owners.c.id, counted.label("open_cases")).where(
-        owners.c.id.in_(bindparam("ids", expanding=True))
-    )
 
 
 _GUARD: Final = (
@@ -371,8 +332,8 @@ _GUARD: Final = (
     .select_from(cases.outerjoin(walls, and_(walls.c.case_id == cases.c.id, walls.c.lifted_at.is_(None))))
     .where(cases.c.id == bindparam("case"))
 )
-_OPEN_OF_WORKERS: Final = _open_cases_of(workers, cases.c.owner_id)
-_OPEN_OF_ORGANISATIONS: Final = _open_cases_of(organisations, cases.c.organisation_id)
+_CATEGORIES: Final = select(cases.c.categories).where(cases.c.id == bindparam("case"))
+_SAVE: Final = update(cases).where(cases.c.id == bindparam("case"))
 _BY_ID: Final = select(cases).where(cases.c.id.in_(bindparam("ids", expanding=True)))
 # Made once, for every text asks it: a new statement costs SQLAlchemy more than it costs the database.
 _OPEN_WITH_PHONE: Final = (

@@ -89,7 +89,8 @@ class ConflictStore:
         return self._vault.seal_bytes(orjson.dumps(value), Place("case_conflict", row, field))
 
     def _opened(self, sealed: bytes, row: UUID, field: str) -> Any:  # noqa: ANN401 - a JSON value
-        return orjson.loads(self._vault.open_bytes(sealed, Place("case_conflict", row, field)))
+        written = self._vault.open_bytes(sealed, Place("case_conflict", row, field))
+        return orjson.loads(written) if written else None  # erased: that there were two values is what stays
 
     def _conflict(self, row: Row[Any]) -> Conflict:
         return Conflict(

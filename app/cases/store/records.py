@@ -3,33 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, update
 
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import seen_by
+from app.cases.store.people import Person, person_of, person_values
+from app.cases.store.sight import seen_by
 from app.cases.tables import cases, commands, contact_attempts, corrections, members, notes, persons, tasks
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id
 from app.kernel.money import Money
-from app.kernel.phone import Phone
 from app.store.feed import Kind, Touched
 from app.store.rows import insert_new
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A human being in a case; everything but the id may be unknown."""
-
-    id: UUID
-    name: str | None = None
-    phone: Phone | None = None
-    sex: str = "unknown"
-    birth_date: date | None = None
-    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +96,7 @@ class RecordStore:
 
     def add_person(self, person: Person, now: datetime) -> None:
         """Keep a person; one with this id that is there already stays as it is."""
-        values = {"id": person.id, "created_at": now, **self._of_person(person)}
+        values = {"id": person.id, "created_at": now, **person_values(self._vault, person)}
         insert_new(self._connection, persons, values)
 
     def strangers(self, ids: Iterable[UUID], sight: Sight) -> frozenset[UUID]:
@@ -143,7 +131,7 @@ class RecordStore:
 
     def members(self, ids: Iterable[UUID]) -> dict[UUID, Member]:
         """Members by id."""
-        found = self._connection.execute(_MEMBERS.where(members.c.id.in_(list(ids))))
+        found = self._connection.execute(_MEMBERS_BY_ID, {"ids": list(ids)})
         return {row.member_id: self._member(row) for row in found}
 
     def change_member(self, member: Member) -> None:
@@ -153,7 +141,7 @@ class RecordStore:
             update(members).where(members.c.id == member.id).values(**_of_member(member))
         )
         self._connection.execute(
-            update(persons).where(persons.c.id == person.id).values(**self._of_person(person))
+            update(persons).where(persons.c.id == person.id).values(**person_values(self._vault, person))
         )
         elsewhere = select(members.c.id, members.c.case_id).where(members.c.person_id == person.id)
         for row in self._connection.execute(elsewhere):
@@ -164,20 +152,21 @@ class RecordStore:
 
     def people(self, ids: Iterable[UUID]) -> dict[UUID, Person]:
         """People by id."""
-        found = self._connection.execute(select(persons).where(persons.c.id.in_(list(ids))))
-        return {row.id: self._person(row) for row in found}
+        found = self._connection.execute(_PEOPLE, {"ids": list(ids)})
+        return {row.id: person_of(self._vault, row) for row in found}
 
     def add_note(self, note: Note) -> None:
         """Keep a note. Notes are only ever added."""
-        self._connection.execute(insert(notes).values(
-            id=note.id, case_id=note.case_id, author_id=note.author_id, restricted=note.restricted,
-            at=note.at, text=self._vault.seal(note.text, Place("note", note.id, "text")),
-        ))  # fmt: skip
+        self._connection.execute(_ADD_NOTE, {
+            "id": note.id, "case_id": note.case_id, "author_id": note.author_id,
+            "restricted": note.restricted, "at": note.at,
+            "text": self._vault.seal(note.text, Place("note", note.id, "text")),
+        })  # fmt: skip
         self._touched.note(Kind.NOTE, note.id, note.case_id)
 
     def notes(self, ids: Iterable[UUID]) -> dict[UUID, Note]:
         """Notes by id."""
-        found = self._connection.execute(select(notes).where(notes.c.id.in_(list(ids))))
+        found = self._connection.execute(_NOTES, {"ids": list(ids)})
         return {row.id: self._note(row) for row in found}
 
     def add_contact_attempt(self, attempt: ContactAttempt) -> None:
@@ -295,26 +284,11 @@ class RecordStore:
     def _opened(self, sealed: bytes | None, table: str, row: UUID, field: str) -> str | None:
         return self._vault.open(sealed, Place(table, row, field)) if sealed else None
 
-    def _of_person(self, person: Person) -> dict[str, Any]:
-        return {
-            "name": self._sealed(person.name, "person", person.id, "name"),
-            "phone": self._sealed(person.phone.e164 if person.phone else None, "person", person.id, "phone"),
-            "phone_index": self._vault.index("phone", person.phone.e164) if person.phone else None,
-            "sex": person.sex, "birth_date": person.birth_date, "language": person.language,
-        }  # fmt: skip
-
     def _member(self, row: Row[Any]) -> Member:
         wages = Money(row.wages_minor, row.wages_currency) if row.wages_currency else None
         return Member(
-            row.member_id, row.case_id, self._person(row), row.status, row.outcome,
+            row.member_id, row.case_id, person_of(self._vault, row), row.status, row.outcome,
             frozenset(row.flags or ()), wages,
-        )  # fmt: skip
-
-    def _person(self, row: Row[Any]) -> Person:
-        phone = self._opened(row.phone, "person", row.id, "phone")
-        return Person(
-            row.id, self._opened(row.name, "person", row.id, "name"), Phone(phone) if phone else None,
-            row.sex, row.birth_date, row.language,
         )  # fmt: skip
 
     def _note(self, row: Row[Any]) -> Note:
@@ -357,3 +331,9 @@ _MEMBERS: Final = select(
     members.c.wages_currency,
     persons,
 ).join(persons, persons.c.id == members.c.person_id)
+# Made once, for every page of a device and every row that it pushes asks them.
+_IDS: Final[Any] = bindparam("ids", expanding=True)
+_MEMBERS_BY_ID: Final = _MEMBERS.where(members.c.id.in_(_IDS))
+_PEOPLE: Final = select(persons).where(persons.c.id.in_(_IDS))
+_NOTES: Final = select(notes).where(notes.c.id.in_(_IDS))
+_ADD_NOTE: Final = insert(notes)

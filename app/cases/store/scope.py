@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from app.cases.rules.stages import Queue
-from app.cases.store.cases import kept_from_none
+from app.cases.store.sight import kept_from_none
 from app.cases.tables import cases, helpers
 from app.identity.rules import Role
 from app.identity.tables import workers
@@ -42,9 +42,10 @@ class ScopeStore:
 
     def there(self, case_id: UUID) -> bool:
         """Whether there is such a case at all, for whomever."""
-        return self._connection.execute(select(cases.c.id).where(cases.c.id == case_id)).first() is not None
+        return self._connection.execute(_THERE, {"case": case_id}).first() is not None
 
 
+_THERE: Final = select(cases.c.id).where(cases.c.id == bindparam("case"))
 _COORDINATES: Final = workers.c.role == Role.COORDINATOR
 _MINE: Final = or_(
     cases.c.owner_id == workers.c.id,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from app.cases.rules.consent import Recipient
 from app.cases.rules.sharing import Basis, Disclosure, Ended, Item, Referral, ReferralState
 from app.cases.rules.stages import Sight
-from app.cases.store.cases import open_to
+from app.cases.store.sight import open_to
 from app.cases.tables import cases, disclosures, referrals
 from app.crypto.vault import Place, Vault
 

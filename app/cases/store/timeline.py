@@ -4,8 +4,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -16,7 +16,23 @@ from app.crypto.vault import Place, Vault
 from app.kernel.clock import utc_text
 from app.kernel.ids import new_id
 
-_Told = tuple[Fact, str, datetime | None]
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """When a device says that something was done, by our clock, and how far its own was ahead of ours."""
+
+    at: datetime
+    ahead: timedelta = timedelta()
+
+    def shown(self) -> dict[str, Any]:
+        """What the timeline says of it. A clock that is right within a minute is not worth a word."""
+        wrong = abs(self.ahead) >= _WRONG_FROM
+        ahead = {"clock_ahead_seconds": round(self.ahead.total_seconds())} if wrong else {}
+        return {"late_sync": utc_text(self.at), **ahead}
+
+
+_Told = tuple[Fact, str, Claim | None]
+_WRONG_FROM: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +58,12 @@ class TimelineStore:
         self._vault = vault
         self._gathered: dict[UUID, list[_Told]] = defaultdict(list)
 
-    def tell(
-        self, case_id: UUID, facts: Iterable[Fact], *, actor: str, claimed_at: datetime | None = None
-    ) -> None:
+    def tell(self, case_id: UUID, facts: Iterable[Fact], *, actor: str, claimed: Claim | None = None) -> None:
         """Add these facts to a case's timeline when the transaction commits.
 
-        `claimed_at` is when a device says that it was done, where it could tell us only later.
+        `claimed` is when a device says that it was done, where it could tell us only later.
         """
-        self._gathered[case_id].extend((fact, actor, claimed_at) for fact in facts)
+        self._gathered[case_id].extend((fact, actor, claimed) for fact in facts)
 
     def flush(self, now: datetime) -> None:
         """Write what was gathered; the items of one case are numbered without a gap."""
@@ -80,8 +94,8 @@ class TimelineStore:
         return [self._item(row) for row in self._connection.execute(asked)]
 
     def _row(self, case_id: UUID, number: int, told: _Told, now: datetime) -> dict[str, Any]:
-        fact, actor, claimed_at = told
-        late = {"late_sync": utc_text(claimed_at)} if claimed_at else {}
+        fact, actor, claimed = told
+        late = claimed.shown() if claimed else {}
         event_id = new_id(now)
         kind = f"message.{fact.state}" if isinstance(fact, MessageMoved) else fact.kind
         private = fact.private()

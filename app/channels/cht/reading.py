@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,12 +55,11 @@ def parse(body: bytes) -> Poll:
 def arrival(gateway: str, raw: bytes) -> Arrival:
     """One received text as it goes into the inbox, whatever its form; reception finds out what it is.
 
-    One that the phone gave no id has its content for a name: the phone repeats it until we answer.
+    One may have no id: the phone repeats it until we answer all the same.
     """
     item = understood(raw)
     fields = item if isinstance(item, dict) else {}
-    carrier_id = _word(fields.get("id")) or f"unnamed-{sha256(raw).hexdigest()}"
-    return Arrival(CARRIER, gateway, carrier_id, "text", _word(fields.get("from")) or "", raw)
+    return Arrival(CARRIER, gateway, _word(fields.get("id")), "text", _word(fields.get("from")) or "", raw)
 
 
 def reader(countries: Mapping[str, str]) -> Callable[[bytes, str], IncomingText]:

@@ -19,12 +19,13 @@ class Unreadable(ValueError):
 class Arrival:
     """One thing that a carrier gave us, as its door hands it over; one of a kind by its first three fields.
 
+    `carrier_id` is None where the carrier gave none: then it is known by what it holds, under a key.
     `sender` keeps what comes from one sender in order; it is never stored as it is.
     """
 
     carrier: str
     account: str
-    carrier_id: str
+    carrier_id: str | None
     kind: str  # text | status | call | call_status | recording
     sender: str
     raw: bytes

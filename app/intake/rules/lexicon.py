@@ -21,7 +21,10 @@ _FILE_FIELDS: Final = frozenset({"category", "reviewed_by_native_speaker", "grou
 _PLACE_FIELDS: Final = frozenset({"country", "words"})
 _DEFAULT_GAP: Final = 14
 # Found by the program, not by a term: a number in digits, the mark of a question, how one begins or ends.
-BUILT_IN: Final = frozenset({"digits", "question_mark", "question_start", "question_end", "clause_question"})
+BUILT_IN: Final = frozenset({
+    "digits", "question_mark", "question_start", "question_end", "clause_question", "which_end",
+    "may_start",
+})  # fmt: skip
 # Values stay text: what a value must be is checked here, where the error can name file, line and field.
 _LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 

@@ -68,9 +68,14 @@ class Index:
         """All hits of several groups in order of place, and where each begins."""
         joined = self._joined.get(groups)
         if joined is None:
-            lists = [self.by_group[group] for group in groups if group in self.by_group]
-            # Each list is in order already; the sort only merges them and keeps that order.
-            hits = lists[0] if len(lists) == 1 else sorted((hit for one in lists for hit in one), key=_START)
+            present = groups & self.present
+            if len(present) == 1:
+                hits = self.by_group[next(iter(present))]
+            else:
+                # Each list is in order already; the sort only merges them. Groups are taken by name, so
+                # that what stands in one place comes in the same order in every process.
+                hits = [hit for group in sorted(present) for hit in self.by_group[group]]
+                hits.sort(key=_START)
             joined = self._joined[groups] = (hits, [hit.start for hit in hits])
         return joined
 
@@ -167,7 +172,8 @@ def _followed(firsts: Iterable[Hit], starts: list[int], gap: int) -> Iterator[Hi
     size = len(starts)
     for first in firsts:
         _, start, end, _ = first
-        at = bisect_left(starts, max(start + 1, end - _SLACK))
+        low = end - _SLACK
+        at = bisect_left(starts, low if low > start else start + 1)
         if at < size and starts[at] - end <= gap:
             yield first
 

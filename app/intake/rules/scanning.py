@@ -28,6 +28,7 @@ from app.kernel.language import Language, Script
 _KHMER: Final = re.compile("[\u1780-\u17d3]")
 _ACCENTED: Final = re.compile("[\u00a1-\u00ff]")
 _QUESTION_MARK: Final = re.compile(r"\?")
+_NO_GAP: Final = re.compile(r"[^\W_]|[.!?\n]")
 _THAI: Final = re.compile("[\u0e01-\u0e4e]")
 _STARTS: Final = re.compile("(?<!\u17d2)[\u1780-\u17b3\u0e01-\u0e4e]")
 # A term ends where no dependent sign follows and begins where no coeng stands before.
@@ -165,8 +166,6 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
     found.extend(
         Hit("digits", token.start, token.end, 1.0) for token in seen.tokens if token.word[0].isdigit()
     )
-    found.extend(Hit(group, start, end, 1.0) for group, start, end in question_ends(seen.loose))
-    found.extend(Hit("question_mark", *mark.span(), 1.0) for mark in _QUESTION_MARK.finditer(seen.loose))
     masks: dict[int, list[Hit]] = {}
     for mask in found:
         if mask.group == "mask":
@@ -178,6 +177,8 @@ def scan(seen: View, tries: Tries) -> list[Hit]:
             for hit in found
             if not ((hit.start in masks or hit.end - 1 in masks) and _is_masked(hit, masks))
         ]
+    found.extend(Hit(group, start, end, 1.0) for group, start, end in question_ends(seen.loose))
+    found.extend(Hit("question_mark", *mark.span(), 1.0) for mark in _QUESTION_MARK.finditer(seen.loose))
     # Three stable sorts by one field each are faster than one by a key that is made for every hit.
     found.sort(key=attrgetter("end"), reverse=True)
     found.sort(key=attrgetter("weight"), reverse=True)
@@ -242,7 +243,7 @@ def _runs(seen: View) -> Iterator[list[Token]]:
 
 
 def _is_gap(between: str) -> bool:
-    return not any(char.isalnum() or char in ".!?\n" for char in between)
+    return between == " " or not _NO_GAP.search(between)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ def build_tries(terms: Iterable[tuple[str, str, str, float]]) -> Tries:
         key = fold(text)
         entry = (group, weight)
         if script in {"khmer", "thai"}:
-            loose = loosen(key)
+            # A blank in a term would hide every longer term that begins like it and is parted there.
+            loose = loosen(key).replace(" ", "")
             _insert(letters, loose, entry)
             heads.add(loose[:HEAD])
         elif script == "latin":

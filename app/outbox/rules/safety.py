@@ -155,6 +155,17 @@ def call_refused_because(safety: SafeContact, now: datetime, *, urgent: bool) ->
     return None if _in_hours(safety, now, unless_agreed=urgent) else OUTSIDE_HOURS
 
 
+def known_safe_to_call(safety: SafeContact, now: datetime) -> Known:
+    """Whether somebody said that the phone may be called at its hours, for whoever reads it on a list.
+
+    A caseworker about to call knows the case and is asked by the gate at that moment; a list is read by
+    anybody at any time, so that what nobody said is no yes.
+    """
+    if safety.opted_out_at is not None or safety.held_by_employer is Known.YES:
+        return Known.NO
+    return _still(safety.may_call, safety, now)
+
+
 @dataclass(frozen=True, slots=True)
 class CallLeave:
     """That one phone may be rung at one moment: no carrier rings without. `leave_to_call` alone gives it."""
@@ -223,7 +234,7 @@ def text_safe_until(
 
     A carrier keeps a text for a phone that is switched off, and would bring it in the middle of the night.
     """
-    ends = {moment for hours in _agreed(safety) for moment in hours.endings(now)}
+    ends = {moment for hours in agreed_hours(safety) for moment in hours.endings(now)}
     if ends and wrote_at is not None:
         # Just after the ten minutes, for they belong to them.
         ends.add(wrote_at + IN_HAND + timedelta(seconds=1))
@@ -291,21 +302,40 @@ def strictest(all_told: Iterable[SafeContact]) -> SafeContact:
     )
 
 
+def reconciled(here: SafeContact, wanted: SafeContact) -> SafeContact:
+    """What holds where somebody wrote `wanted` without having seen `here`: of each field what forbids most.
+
+    The hours of both bind. A code word stays until somebody who saw it takes it away.
+    """
+    hours_alike = here.hours == wanted.hours and zone_of(here) == zone_of(wanted)
+    both = strictest((replace(here, hours=()) if hours_alike else here, wanted))
+    return replace(
+        both,
+        may_text=_least(here.may_text, wanted.may_text),
+        may_call=_least(here.may_call, wanted.may_call),
+        may_leave_voicemail=_least(here.may_leave_voicemail, wanted.may_leave_voicemail),
+        language=wanted.language or here.language,
+        code_word=here.code_word or wanted.code_word,
+        code_word_heard_at=here.code_word_heard_at,
+    )
+
+
 def _in_hours(safety: SafeContact, now: datetime, *, unless_agreed: bool) -> bool:
-    agreed = _agreed(safety)
+    agreed = agreed_hours(safety)
     if not agreed:
         return unless_agreed or SafeHours(DEFAULT_HOURS, zone_of(safety)).hold(now)
     return all(hours.hold(now) for hours in agreed)
 
 
-def _agreed(safety: SafeContact) -> tuple[SafeHours, ...]:
+def agreed_hours(safety: SafeContact) -> tuple[SafeHours, ...]:
+    """The hours that people named, each with its zone; all of them bind. Empty where nobody named any."""
     own = (SafeHours(safety.hours, zone_of(safety)),) if safety.hours else ()
     return (*own, *safety.also_within)
 
 
 def _moments(safety: SafeContact, now: datetime) -> list[datetime]:
     """Now, and each moment at which a window begins: what is open at all opens at one of these."""
-    all_hours = _agreed(safety) or (SafeHours(DEFAULT_HOURS, zone_of(safety)),)
+    all_hours = agreed_hours(safety) or (SafeHours(DEFAULT_HOURS, zone_of(safety)),)
     later = {moment for hours in all_hours for moment in hours.beginnings(now)}
     return [now.astimezone(UTC), *sorted(later)]
 
@@ -328,6 +358,11 @@ def _forbidding(told: Iterable[Known]) -> Known:
     """Of several answers to "may we", the one that forbids most."""
     said = set(told)
     return Known.NO if Known.NO in said else _first_known(*said)
+
+
+def _least(*told: Known) -> Known:
+    """Of several answers to "may we", the one that lets us do least: a yes that nobody gave is none."""
+    return next(one for one in (Known.NO, Known.NOT_KNOWN, Known.YES) if one in told)
 
 
 def _admitting(told: Iterable[Known]) -> Known:

@@ -1,5 +1,6 @@
 """Queries on what was told of how phones may be used without harm."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.crypto.vault import Place, Vault
 from app.kernel.ids import new_id
-from app.outbox.rules.safety import AfterDroppedCall, Known, SafeContact, SafeWindow, overlaid
+from app.outbox.rules.safety import AfterDroppedCall, Known, SafeContact, SafeHours, SafeWindow, overlaid
 from app.outbox.tables import safe_contacts
 
 
@@ -32,6 +33,7 @@ class Told:
     at: datetime
     worker_id: UUID | None = None
     ended_at: datetime | None = None
+    version: int = 0  # how often this source wrote it down; counted by the store
 
 
 class SafetyStore:
@@ -50,13 +52,13 @@ class SafetyStore:
             safe_contacts.c.source == told.source,
         )
         known = self._connection.execute(
-            select(safe_contacts.c.id).where(*here).with_for_update()
-        ).scalar_one_or_none()
-        row_id = known or new_id(told.at)
-        values = self._values(row_id, told)
+            select(safe_contacts.c.id, safe_contacts.c.version).where(*here).with_for_update()
+        ).one_or_none()
+        row_id = known.id if known else new_id(told.at)
+        values = {**self._values(row_id, told), "version": (known.version or 1) + 1 if known else 1}
         if known:
             self._connection.execute(
-                update(safe_contacts).where(safe_contacts.c.id == known).values(**values)
+                update(safe_contacts).where(safe_contacts.c.id == row_id).values(**values)
             )
         else:
             self._connection.execute(insert(safe_contacts), {"id": row_id, **values})
@@ -76,14 +78,18 @@ class SafetyStore:
         What a closed case knew counts only where no caseworker of an open one wrote something down.
         """
         rows = self._connection.execute(_OF_PHONE, {"phone": phone_index}).all()
-        told = [self._told(row) for row in rows]
-        now_known = [one for one in told if one.ended_at is None]
-        if any(one.source is Source.CASEWORKER for one in now_known):
-            told = now_known
-        cases: dict[UUID, dict[Source, Told]] = {}
-        for one in told:
-            cases.setdefault(one.case_id, {})[one.source] = one
-        return [in_force(sources) for sources in cases.values()]
+        return _by_case([self._told(row) for row in rows])
+
+    def of_phones(self, indexes: Iterable[bytes]) -> dict[bytes, list[SafeContact]]:
+        """As of_phone, for many at once; phones of which nothing was told are left out."""
+        asked = select(safe_contacts).where(safe_contacts.c.phone_index.in_(list(indexes)))
+        found: dict[bytes, list[Told]] = {}
+        for row in self._connection.execute(
+            asked.order_by(safe_contacts.c.at.desc(), safe_contacts.c.id.desc())
+        ):
+            told = self._told(row)
+            found.setdefault(told.phone_index, []).append(told)
+        return {index: _by_case(told) for index, told in found.items()}
 
     def heard_code_word(self, phone_index: bytes, word: str, now: datetime) -> None:
         """Whoever holds the phone said this code word."""
@@ -112,6 +118,10 @@ class SafetyStore:
             "code_word_heard_at": safe.code_word_heard_at, "language": safe.language,
             "after_dropped_call": safe.after_dropped_call, "valid_until": safe.valid_until,
             "ended_at": told.ended_at,
+            "also_within": [
+                {"zone": hours.zone, "windows": [window_as_json(one) for one in hours.windows]}
+                for hours in safe.also_within
+            ] or None,
         }  # fmt: skip
 
     def _told(self, row: Row[Any]) -> Told:
@@ -124,9 +134,26 @@ class SafetyStore:
             code_word=self._vault.open(row.code_word, place) if row.code_word else None,
             code_word_heard_at=row.code_word_heard_at, language=row.language,
             after_dropped_call=AfterDroppedCall(row.after_dropped_call), valid_until=row.valid_until,
+            also_within=tuple(
+                SafeHours(tuple(_window(one) for one in hours["windows"]), hours["zone"])
+                for hours in row.also_within or ()
+            ),
         )  # fmt: skip
-        index = bytes(row.phone_index)
-        return Told(row.case_id, index, Source(row.source), safe, row.at, row.worker_id, row.ended_at)
+        return Told(
+            row.case_id, bytes(row.phone_index), Source(row.source), safe, row.at, row.worker_id,
+            row.ended_at, row.version or 1,
+        )  # fmt: skip
+
+
+def _by_case(told: list[Told]) -> list[SafeContact]:
+    """What each case says, the latest first; closed ones only where no open one knows by a caseworker."""
+    now_known = [one for one in told if one.ended_at is None]
+    if any(one.source is Source.CASEWORKER for one in now_known):
+        told = now_known
+    cases: dict[UUID, dict[Source, Told]] = {}
+    for one in told:
+        cases.setdefault(one.case_id, {})[one.source] = one
+    return [in_force(sources) for sources in cases.values()]
 
 
 def in_force(sources: dict[Source, Told]) -> SafeContact:

@@ -10,13 +10,23 @@ from app.privacy.rules.breaches import (
     must_make_sense,
 )
 from app.privacy.rules.fates import FATES, Fate
-from app.privacy.rules.receipts import Receipt, Spared, UnderLegalHold, covered, digest_of
-from app.privacy.rules.retention import RetentionRules, months_before, year_only
+from app.privacy.rules.receipts import (
+    AlreadyErased,
+    Receipt,
+    Spared,
+    UnderLegalHold,
+    as_json,
+    covered,
+    digest_of,
+    from_json,
+)
+from app.privacy.rules.retention import RetentionRules, months_before
 
 __all__ = [
     "FATES",
     "NOTIFY_WITHIN",
     "WARN_BEFORE",
+    "AlreadyErased",
     "Breach",
     "BreachIsClosed",
     "BreachState",
@@ -25,10 +35,11 @@ __all__ = [
     "RetentionRules",
     "Spared",
     "UnderLegalHold",
+    "as_json",
     "covered",
     "digest_of",
     "due_at",
+    "from_json",
     "months_before",
     "must_make_sense",
-    "year_only",
 ]

@@ -37,7 +37,7 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
     "prompt_desk": {"phone_index": _KEPT},  # a worker's
     # Cases.
     "case_file": {"reasons": Fate.CODES_ONLY, "summary": _GONE},
-    "person": {"name": _GONE, "phone": _GONE, "phone_index": _GONE},
+    "person": {"name": _GONE, "phone": _GONE, "phone_index": _GONE, "born": _GONE},
     "case_event": {"private": _GONE},
     "note": {"text": _EMPTY},
     "contact_attempt": {"note": _GONE},
@@ -66,5 +66,7 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
     "audit_entry": {"previous": _KEPT, "code": _KEPT},
     "audit_head": {"code": _KEPT},
     "erasure": {"reason": _KEPT},
+    # Who took out what, and why; the file itself is gone after a few days, its password sooner.
+    "export_job": {"reason": _KEPT, "password": _KEPT, "file_key": _KEPT},
     "breach": {"what": _KEPT},
 }

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.kernel.clock import utc_text
@@ -15,6 +16,13 @@ class UnderLegalHold(Refusal):
     """Nothing of the case may be erased while it is held."""
 
     code = "erasure.legal_hold"
+
+
+class AlreadyErased(Refusal):
+    """The case was erased on request and is not here any more: nothing makes it anew, and nothing is kept."""
+
+    code = "erasure.erased"
+    status = 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,29 @@ def digest_of(receipt: Receipt) -> bytes:
         sorted(receipt.counts.items()), receipt.spared.phones, receipt.spared.people,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).digest()
+
+
+def as_json(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain JSON values: ids and numbers, nothing that names anybody."""
+    return {
+        "id": str(receipt.id), "at": utc_text(receipt.at), "case_id": str(receipt.case_id),
+        "person_id": str(receipt.person_id) if receipt.person_id else None, "notes_erased": receipt.notes,
+        "counts": dict(sorted(receipt.counts.items())),
+        "kept_for_other_cases": {"phones": receipt.spared.phones, "people": receipt.spared.people},
+        "digest": receipt.digest.hex(), "mac": receipt.mac.hex(),
+    }  # fmt: skip
+
+
+def from_json(told: Mapping[str, Any]) -> Receipt:
+    """The receipt that a JSON object says. Raises: KeyError, TypeError, ValueError."""
+    spared = told["kept_for_other_cases"]
+    return Receipt(
+        UUID(told["id"]), datetime.fromisoformat(told["at"]), UUID(told["case_id"]),
+        UUID(told["person_id"]) if told["person_id"] else None, bool(told["notes_erased"]),
+        {str(kind): int(number) for kind, number in told["counts"].items()},
+        Spared(int(spared["phones"]), int(spared["people"])),
+        bytes.fromhex(told["digest"]), bytes.fromhex(told["mac"]),
+    )  # fmt: skip
 
 
 def covered(digest: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 _MONTHS = 12
 
@@ -53,8 +53,3 @@ def months_before(moment: datetime, months: int) -> datetime:
     year, month = divmod(moment.year * _MONTHS + moment.month - 1 - months, _MONTHS)
     day = min(moment.day, monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
-
-
-def year_only(born: date) -> date:
-    """The first day of the year of birth: ages can still be counted, a birthday is nobody's any more."""
-    return born.replace(month=1, day=1)

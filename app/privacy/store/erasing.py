@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, t
 from sqlmodel import SQLModel
 
 from app.crypto.vault import Place, SealBroken, Vault
-from app.privacy.rules import FATES, Fate, Spared, year_only
+from app.privacy.rules import FATES, Fate, Spared
 from app.privacy.store.belonging import (
     case_rows,
     live_cases,
@@ -25,6 +26,7 @@ from app.privacy.store.belonging import (
     phones_of,
     points_of,
 )
+from app.privacy.store.mentions import MentionStore
 from app.store.columns import SealedColumn, sealed_columns
 
 _INDEX_BYTES: Final = 16
@@ -72,6 +74,10 @@ class EraserStore:
         self._connection = connection
         self._vault = vault
 
+    @cached_property
+    def _all_sealed(self) -> Mapping[Table, tuple[SealedColumn, ...]]:
+        return sealed_columns()
+
     def clear(self, scope: Scope, now: datetime) -> Cleared:
         """Let go of all that the scope holds but the case's own row. Repeating it finds nothing."""
         cleared = Cleared()
@@ -108,20 +114,11 @@ class EraserStore:
         self._connection.execute(update(table).where(table.c.id.in_(ids)).values(scrubbed_at=now))
         return gone
 
-    def clear_mentions(self, ids: Iterable[UUID], cleared: Cleared) -> None:
+    def clear_mentions(self, ids: Iterable[UUID], cleared: Cleared, now: datetime) -> None:
         """Delete what devices sent of these things, word for word, and what they were told of them."""
-        wanted = [str(one) for one in ids]
-        for name in ("sync_op", "sync_refused", "sync_held", "sync_issue", "sync_extra"):
-            table = SQLModel.metadata.tables.get(name)
-            if table is None:
-                continue
-            columns, gone = sealed_columns()[table], 0
-            for found in self._connection.execute(select(table)).mappings().all():
-                row = dict(found)
-                if self._mentions(columns, row, wanted):
-                    same = [column == row[column.name] for column in table.primary_key]
-                    self._connection.execute(delete(table).where(*same))
-                    gone += 1
+        named = MentionStore(self._connection, self._vault)
+        named.note(now)
+        for name, gone in named.forget(ids).items():
             cleared.add(name, gone)
 
     def _let_go(self, name: str, rows: ColumnElement[bool], cleared: Cleared, now: datetime) -> None:
@@ -176,11 +173,8 @@ class EraserStore:
         table = _table("person")
         free = list(people - needed)
         cleared.add("person", self._blank(table, table.c.id.in_(free)))
-        asked = select(table.c.id, table.c.birth_date).where(
-            table.c.id.in_(free), table.c.birth_date.is_not(None)
-        )
-        for row in self._connection.execute(asked).all():
-            self._set(table, table.c.id == row.id, birth_date=year_only(row.birth_date))
+        # The year of birth stays, for ages are counted; a day that lay open since before goes.
+        self._set(table, table.c.id.in_(free), birth_date=None)
         return len(needed)
 
     def _needed_people(self, people: frozenset[UUID], case_id: UUID) -> frozenset[UUID]:
@@ -223,7 +217,7 @@ class EraserStore:
             for column, fate in FATES[table.name].items()
             if column in table.c and (not only or column in only)
         }
-        sealed = {one.column.name: one for one in sealed_columns().get(table, ())}
+        sealed = {one.column.name: one for one in self._all_sealed.get(table, ())}
         changed = 0
         for found in self._connection.execute(select(table).where(rows).with_for_update()).mappings().all():
             row = dict(found)
@@ -256,16 +250,6 @@ class EraserStore:
             return self._vault.open_bytes(bytes(sealed), where)
         except SealBroken:
             return None
-
-    def _mentions(self, columns: tuple[SealedColumn, ...], row: Mapping[str, Any], wanted: list[str]) -> bool:
-        opened = [
-            self._opened(row[one.column.name], one.place(row)) or b""
-            for one in columns
-            if row[one.column.name] is not None
-        ]
-        # A document's own id stands beside what is sealed, and not always in it.
-        beside = {str(value) for value in row.values() if isinstance(value, UUID)}
-        return bool(beside & set(wanted)) or any(one.encode() in text for one in wanted for text in opened)
 
     def _set(self, table: Table, rows: ColumnElement[bool], **values: Any) -> None:  # noqa: ANN401 - column values
         self._connection.execute(update(table).where(rows).values(**values))

@@ -131,6 +131,14 @@ def later(month: date, months: int) -> date:
     return date(number // _MONTHS_OF_A_YEAR, number % _MONTHS_OF_A_YEAR + 1, 1)
 
 
+def age_band(born: date, on: date) -> str:
+    """The band of somebody's age on a day. Who was born later was written down wrongly."""
+    if born > on:
+        return UNKNOWN
+    age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+    return next(name for name, last in AGE_BANDS if last is None or age <= last)
+
+
 def must_be_answerable(question: Question) -> None:
     """Whole months, and cells that are in the tables: at most one dimension, and sex.
 

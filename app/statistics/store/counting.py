@@ -10,10 +10,15 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
+    RowMapping,
+    Select,
     String,
     and_,
     case,
+    cast,
     exists,
+    extract,
     func,
     literal_column,
     or_,
@@ -25,6 +30,7 @@ from sqlalchemy import (
 from app.cases.rules.stages import Status
 from app.cases.tables import cases, members, persons
 from app.circumstances.tables import circumstances, recoveries
+from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations
 from app.statistics.rules.money import Recovered
 from app.statistics.rules.publishing import (
@@ -37,11 +43,14 @@ from app.statistics.rules.publishing import (
     ROWS,
     SEX,
     UNKNOWN,
+    age_band,
 )
 from app.statistics.rules.suppression import Counts, Star
-from app.statistics.store.sql import lived
+from app.statistics.store.sql import local_day, local_year
 
-_YEAR: Final = 10_000  # how `lived` counts one
+# Whoever turns so old in the year of the case is in one band before their birthday, and in another after.
+_TURNING: Final = (0, *(last + 1 for _, last in AGE_BANDS if last is not None))
+_EITHER: Final = "either"
 
 # A combination of values, and how many there are of it.
 _Combination = tuple[Mapping[str, str], int]
@@ -50,9 +59,10 @@ _Combination = tuple[Mapping[str, str], int]
 class CountingStore:
     """The people and cases of a window, as seen from one snapshot. It loads no case and no person."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, vault: Vault) -> None:
         """Read inside this snapshot."""
         self._connection = connection
+        self._vault = vault
 
     def first_opened_at(self) -> datetime | None:
         """When the oldest case was opened."""
@@ -69,7 +79,9 @@ class CountingStore:
         another counts there.
         """
         counts = _counts(opened_from, opened_to)
-        people = self._combined(_people(counts, zone), DIMENSIONS, "people")
+        found = self._combined(_people(counts, zone), DIMENSIONS, "people")
+        people = [(row, number) for row, number in found if row[AGE_BAND] != _EITHER]
+        people += self._between_bands(counts, zone)
         numbers = self._combined(_cases(counts), OF_CASES, "cases")
         inside = sorted({row[ORGANISATION] for row, _ in people}) if insiders else []
         columns = _vectors(people, (SEX,), inside)
@@ -116,6 +128,27 @@ class CountingStore:
         found = self._connection.execute(asked).mappings()
         return [({name: row[name] for name in names}, int(row["number"])) for row in found]
 
+    def _between_bands(self, counts: ColumnElement[bool], zone: ZoneInfo) -> list[_Combination]:
+        """Those who went from one band to the next in the year in which the case was opened, one by one.
+
+        The year of birth lies open in the database, the day is sealed: of these alone it must be read.
+        """
+        day = local_day(cases.c.opened_at, zone).label("opened_on")
+        known = (persons.c.id, persons.c.born, persons.c.birth_date, persons.c.birth_year, day)
+        asked = _written(counts, zone).add_columns(*known).where(_age_band(zone) == _EITHER)
+        return [
+            ({name: row[name] for name in DIMENSIONS} | {AGE_BAND: self._band_of(row)}, 1)
+            for row in self._connection.execute(asked).mappings()
+        ]
+
+    def _band_of(self, row: RowMapping) -> str:
+        """The band of a person's age; where only the year of birth is left, its first day stands for it."""
+        if row["born"]:
+            born = date.fromisoformat(self._vault.open(row["born"], Place("person", row["id"], "born")))
+        else:
+            born = row["birth_date"] or date(row["birth_year"], 1, 1)
+        return age_band(born, date.fromisoformat(row["opened_on"]))
+
 
 def _vectors(
     rows: Iterable[_Combination], names: Sequence[str], inside: Sequence[str]
@@ -154,33 +187,33 @@ def _around() -> FromClause:
 
 def _people(counts: ColumnElement[bool], zone: ZoneInfo) -> Any:  # noqa: ANN401 - a subquery
     """The people of each case by everything that is counted; those not written down share a row."""
-    around = _around()
     of_case = [value.label(name) for name, value in _OF_CASE.items()]
-    written = (
-        select(
-            cases.c.id.label("case_id"), *of_case, _known(persons.c.sex).label(SEX),
-            _age_band(zone).label(AGE_BAND),
-            func.coalesce(members.c.outcome, cases.c.outcome, OPEN, type_=String).label("outcome"),
-            literal_column("1").label("people"),
-        )
-        .select_from(
-            around.join(members, members.c.case_id == cases.c.id).join(
-                persons, persons.c.id == members.c.person_id
-            )
-        )
-        .where(counts)
-    )  # fmt: skip
     number = select(func.count()).where(members.c.case_id == cases.c.id).scalar_subquery()
     missing = (cases.c.member_count - number).label("people")
     not_written = (
         select(
-            cases.c.id, *of_case, _UNKNOWN.label(SEX), _UNKNOWN.label(AGE_BAND),
+            *of_case, _UNKNOWN.label(SEX), _UNKNOWN.label(AGE_BAND),
             func.coalesce(cases.c.outcome, OPEN, type_=String).label("outcome"), missing,
         )
-        .select_from(around)
+        .select_from(_around())
         .where(counts, missing > 0)
     )  # fmt: skip
-    return union_all(written, not_written).subquery()
+    return union_all(_written(counts, zone), not_written).subquery()
+
+
+def _written(counts: ColumnElement[bool], zone: ZoneInfo) -> Select[*tuple[Any, ...]]:
+    """The people who were written down, one by one."""
+    of_case = [value.label(name) for name, value in _OF_CASE.items()]
+    people = _around().join(members, members.c.case_id == cases.c.id)
+    return (
+        select(
+            *of_case, _known(persons.c.sex).label(SEX), _age_band(zone).label(AGE_BAND),
+            func.coalesce(members.c.outcome, cases.c.outcome, OPEN, type_=String).label("outcome"),
+            literal_column("1").label("people"),
+        )
+        .select_from(people.join(persons, persons.c.id == members.c.person_id))
+        .where(counts)
+    )  # fmt: skip
 
 
 def _known(value: ColumnElement[Any]) -> ColumnElement[str]:
@@ -188,11 +221,13 @@ def _known(value: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def _age_band(zone: ZoneInfo) -> ColumnElement[str]:
-    """The band of a member's age when the case was opened. Who was born later was written down wrongly."""
-    age = lived(persons.c.birth_date, cases.c.opened_at, zone)
-    known = and_(persons.c.birth_date.is_not(None), age >= 0)
-    bands = [(and_(known, age < (last + 1) * _YEAR), name) for name, last in AGE_BANDS if last is not None]
-    return case(*bands, (known, AGE_BANDS[-1][0]), else_=UNKNOWN)
+    """The band of a member's age when the case was opened, or `_EITHER` where the year does not tell it."""
+    opened = cast(local_year(cases.c.opened_at, zone), Integer)
+    turning = opened - func.coalesce(persons.c.birth_year, extract("year", persons.c.birth_date))
+    bands = [(turning <= last, name) for name, last in AGE_BANDS if last is not None]
+    # Whoever is of an unknown year meets no condition but the first.
+    unknown = or_(turning.is_(None), turning < 0)
+    return case((unknown, UNKNOWN), (turning.in_(_TURNING), _EITHER), *bands, else_=AGE_BANDS[-1][0])
 
 
 _UNKNOWN: Final[ColumnElement[str]] = literal_column(f"'{UNKNOWN}'")

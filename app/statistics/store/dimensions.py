@@ -23,15 +23,14 @@ from sqlalchemy import (
 )
 
 from app.cases.rules.stages import Status
-from app.cases.store.cases import seen_by
+from app.cases.store.sight import seen_by
 from app.cases.tables import case_categories, cases, members, persons
 from app.circumstances.rules import PartyKind
 from app.circumstances.tables import case_parties, circumstances, parties
 from app.statistics.rules.dimensions import ADULT, ADULT_AT, AGE_BANDS, CHILD, GRAIN, Dimension, Grain
 from app.statistics.rules.scope import Scope
-from app.statistics.store.sql import lived, local_month, local_year
+from app.statistics.store.sql import age_in, local_month, local_year
 
-_YEAR: Final = 10_000  # how `lived` counts one
 _PARTIES: Final = {Dimension.RECRUITER: PartyKind.RECRUITER, Dimension.EMPLOYER: PartyKind.EMPLOYER}
 
 
@@ -216,13 +215,13 @@ def _of_member(dimension: Dimension, zone: ZoneInfo) -> ColumnElement[Any]:
         return func.nullif(persons.c.sex, "unknown", type_=String)
     if dimension is Dimension.OUTCOME:
         return func.coalesce(members.c.outcome, cases.c.outcome, type_=String)
-    age = lived(persons.c.birth_date, cases.c.opened_at, zone)
+    age = age_in(persons.c.birth_year, cases.c.opened_at, zone)
     # Whoever was born after the case was opened was written down wrongly.
-    known = and_(persons.c.birth_date.is_not(None), age >= 0)
+    known = and_(persons.c.birth_year.is_not(None), age >= 0)
     if dimension is Dimension.AGE_GROUP:
-        return case((and_(known, age < ADULT_AT * _YEAR), CHILD), (known, ADULT))
+        return case((and_(known, age < ADULT_AT), CHILD), (known, ADULT))
     return case(*(
-        (known if band.last is None else and_(known, age < (band.last + 1) * _YEAR), literal(band.code))
+        (known if band.last is None else and_(known, age < (band.last + 1)), literal(band.code))
         for band in AGE_BANDS
     ))  # fmt: skip
 

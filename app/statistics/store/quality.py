@@ -71,7 +71,7 @@ class QualityStore:
             select(
                 func.count().label("people"),
                 func.count().filter(persons.c.sex == "unknown").label("sex"),
-                func.count().filter(persons.c.birth_date.is_(None)).label("birth_date"),
+                func.count().filter(persons.c.birth_year.is_(None)).label("birth_date"),
                 func.count().filter(members.c.wages_minor.is_(None)).label("wages"),
             )
             .select_from(

@@ -84,17 +84,9 @@ def seconds_between(first: ColumnElement[Any], second: ColumnElement[Any]) -> Co
     return SecondsBetween(first, second)
 
 
-def lived(birth: ColumnElement[Any], moment: ColumnElement[Any], zone: ZoneInfo) -> ColumnElement[int]:
-    """Ten thousand times the age in years on the day of that time, and something less than ten thousand.
-
-    Days are written as numbers of eight digits, 20260131, and subtracted: so a year is over on the
-    birthday, and whoever was born on 29 February grows older on 1 March.
-    """
-    return _as_number(local_day(moment, zone)) - _as_number(cast(birth, String))
-
-
-def _as_number(day: ColumnElement[str]) -> ColumnElement[int]:
-    return cast(func.replace(day, "-", ""), Integer)
+def age_in(birth_year: ColumnElement[Any], moment: ColumnElement[Any], zone: ZoneInfo) -> ColumnElement[int]:
+    """The age in years that somebody reaches in the year of that time: the day of birth is sealed."""
+    return cast(local_year(moment, zone), Integer) - birth_year
 
 
 def _ahead(column: ColumnElement[Any], zone: ZoneInfo) -> ColumnElement[str]:

@@ -1,100 +1,18 @@
-"""What a worker may not see is, through every door, as if it were not there."""
+"""What a role may do, and what each is shown of what came in and what waits for a human."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
 from httpx import Response
 
 from app.identity.rules import Role, Worker
 from tests.makers import KHMER_UNPAID, LOTUS, TONLE, Installation
-
-CASE_DOORS: list[tuple[str, str, dict[str, Any] | None]] = [
-    ("GET", "", None),
-    ("PATCH", "", {"summary": "ក"}),
-    ("PATCH", "", {"urgency": "U1"}),
-    ("GET", "/phones", None),
-    ("PUT", f"/phones/{uuid4()}/safety", {}),
-    ("POST", f"/phones/{uuid4()}/texts", {"text": "ក"}),
-    ("POST", "/members", {"members": [{"name": "សុខា"}]}),
-    ("GET", "/timeline", None),
-    ("GET", "/timers", None),
-    ("POST", "/accept", {}),
-    ("POST", "/accept", None),
-    ("POST", "/decline", {"reason": "ក"}),
-    ("POST", "/notes", {"text": "ក"}),
-    ("POST", "/contact-attempts", {"channel": "call", "outcome": "reached"}),
-    ("POST", "/status", {"status": "in_progress"}),
-    ("POST", "/close", {"outcome": "repatriated", "client_informed": "yes"}),
-    ("POST", "/reopen", {"reason": "ក"}),
-    ("POST", "/assign", {"owner_id": str(uuid4()), "reason": "ក"}),
-    ("POST", "/assign", {"organisation_id": str(uuid4()), "reason": "ក"}),
-]
-STRANGERS = [
-    (Role.CASEWORKER, LOTUS),
-    (Role.DUTY_LEAD, LOTUS),
-    (Role.SUPERVISOR, LOTUS),
-    (Role.COORDINATOR, None),
-]
-BY_LEADS_ONLY = {"/assign"}
-
-
-def _strangers_doors(role: Role) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
-    for method, path, body in CASE_DOORS:
-        if role is not Role.CASEWORKER or path not in BY_LEADS_ONLY:
-            yield method, path, body
-            if method == "POST" and body is not None and path != "/members":
-                yield method, path, {**body, "id": str(uuid4())}
 
 
 def _without_instance(answer: Response) -> dict[str, Any]:
     problem: dict[str, Any] = answer.json()
     problem.pop("instance")
     return problem
-
-
-@pytest.mark.parametrize(("role", "organisation"), STRANGERS)
-@pytest.mark.parametrize("closed", [False, True])
-def test_every_door_answers_a_stranger_as_if_the_case_were_not_there(
-    here: Installation,
-    role: Role,
-    organisation: str | None,
-    closed: bool,  # noqa: FBT001 - a case of the test
-) -> None:
-    owner = here.a_worker(organisation=TONLE)
-    case_id = here.a_case()
-    if closed:
-        done = {"outcome": "repatriated", "client_informed": "yes"}
-        assert here.ask(owner, "POST", f"/v1/cases/{case_id}/close", done).status_code == 200
-    told = here.kinds(case_id)
-    stranger = here.a_worker(role, organisation)
-    for method, path, body in _strangers_doors(role):
-        theirs, nobodys = (
-            here.ask(stranger, method, f"/v1/cases/{some_id}{path}", body) for some_id in (case_id, uuid4())
-        )
-        assert (theirs.status_code, nobodys.status_code) == (404, 404), f"{method} {path}"
-        assert _without_instance(theirs) == _without_instance(nobodys), f"{method} {path}"
-        assert theirs.headers.keys() == nobodys.headers.keys()
-    assert here.kinds(case_id) == told
-
-
-@pytest.mark.parametrize(("role", "organisation"), STRANGERS)
-def test_lists_counts_and_searches_hold_nothing_of_others(
-    here: Installation, role: Role, organisation: str | None
-) -> None:
-    owner = here.a_worker(organisation=TONLE)
-    case_id = here.a_case()
-    code = here.ask(owner, "GET", f"/v1/cases/{case_id}").json()["code"]
-    stranger = here.a_worker(role, organisation)
-    for query in (
-        "", f"&code={code}", f"&owner={owner.id}", "&status=assigned", "&urgency=U3",
-        "&category=unpaid_wages",
-        "&overdue=false", "&updated_since=2020-01-01T00:00:00Z",
-    ):  # fmt: skip
-        page = here.ask(stranger, "GET", f"/v1/cases?total=true{query}").json()
-        assert page == {"items": [], "next_cursor": None, "total": 0}, query
-    assert here.ask(owner, "GET", f"/v1/cases?total=true&code={code}").json()["total"] == 1
 
 
 def test_a_caseworker_may_not_assign_whether_or_not_the_case_is_there(here: Installation) -> None:
@@ -109,10 +27,8 @@ def test_a_caseworker_may_not_assign_whether_or_not_the_case_is_there(here: Inst
 
 def test_an_admin_keeps_the_installation_and_sees_no_case(here: Installation) -> None:
     here.a_worker()
-    case_id = here.a_case()
     admin = here.a_worker(Role.ADMIN)
-    doors = [(m, f"/v1/cases/{case_id}{path}", body) for m, path, body in CASE_DOORS]
-    doors += [
+    doors = [
         ("GET", "/v1/cases", None), ("POST", "/v1/cases", {"categories": ["detention"]}),
         ("GET", "/v1/intake", None), ("GET", "/v1/tasks", None), ("POST", f"/v1/tasks/{uuid4()}/done", None),
         ("GET", "/v1/workers", None), ("GET", "/v1/organisations", None),

@@ -1,0 +1,190 @@
+"""What an export of each profile holds: its tables, from one snapshot, and what is told of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from secrets import token_hex
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, exists, func, select
+
+from app.cases.rules.stages import Sight
+from app.cases.tables import cases
+from app.exports.rules.anonymising import STEPS, Reduced, reduce
+from app.exports.rules.asking import Locale, Wanted
+from app.exports.rules.columns import COLUMNS, Column, Sheet, must_know_filters
+from app.exports.rules.ctdc import row_of
+from app.exports.rules.narrowing import is_wanted, months_of, must_not_tell, question_of
+from app.exports.store.people import count_people
+from app.exports.store.phones import PhoneBook
+from app.exports.store.rows import RowStore
+from app.exports.store.sources import moment_on
+from app.exports.writers.tables import Table, Values
+from app.i18n.catalogue import Catalogues
+from app.kernel.clock import utc_text
+from app.statistics.publishing import publish
+from app.statistics.report import render
+from app.statistics.rules.aggregate import aggregate_rows, period_of
+from app.statistics.rules.periods import Period
+from app.statistics.rules.publishing import later
+from app.usecases.unit_of_work import Office
+
+_MONTHS_OF_A_YEAR: Final = 12
+# A million records hardly ever share one; the letter keeps a spreadsheet from seeing a number.
+_RECORD_BYTES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The tables of a file, to be read once and in order, while the snapshot is open.
+
+    `name` is what a file with all tables is called; `told` is what the manifest says beside the rest.
+    """
+
+    name: str
+    sheets: Sequence[tuple[Sheet, Sequence[Column]]]
+    tables: Iterable[Table]
+    told: Mapping[str, Any]
+    snapshot_at: str
+    page: str = ""  # of a report, which has no tables
+
+
+@contextmanager
+def identified(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
+    """Everything of the cases that these eyes may see, but for notes. Raises: FilterUnknown."""
+    must_know_filters(wanted.profile, wanted.filters)
+    sheets = [(sheet, COLUMNS[sheet]) for sheet in (Sheet.CASES, Sheet.MEMBERS, Sheet.CLAIMS, Sheet.PARTIES)]
+    with office.snapshot() as uow:
+        moment = _moment(uow.connection)
+        with closing(RowStore(uow.connection, uow.vault, PhoneBook(uow.outbox, now))) as rows:
+            tables = _identified_tables(uow.rulebook.catalogues, rows, wanted, sight)
+            yield Contents("cases", sheets, tables, {"k": None}, moment)
+
+
+@contextmanager
+def anonymised(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
+    """A row for each member of a case, each like at least k - 1 others, in no order that tells anything.
+
+    All people whom these eyes may see are reduced together, whatever was asked for, and only then the
+    rows that were asked for are taken: two files of one day never tell more than one.
+    Raises: FilterUnknown, WouldTell, WindowTooSmall.
+    """
+    must_not_tell(wanted)
+    zone = office.rulebook.ladders.calendar.timezone
+    months = months_of(wanted, zone, now)
+    with office.snapshot() as uow:
+        moment = _moment(uow.connection)
+        counts = count_people(uow, sight, zone, office.rulebook.floors)
+    reduced = reduce(counts, office.rulebook.small_cell_k)
+    columns = COLUMNS[Sheet.PEOPLE]
+    taken = [one for one in sorted(reduced.counts) if is_wanted(one, wanted.filters, months)]
+    table = Table(
+        Sheet.PEOPLE, columns, [column.name for column in columns],
+        (row for one in taken for row in _records(row_of(one), reduced.counts[one])),
+    )  # fmt: skip
+    yield Contents("people", [(Sheet.PEOPLE, columns)], [table], _reduction(reduced), moment)
+
+
+@contextmanager
+def aggregated(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
+    """The published tables, as the gate of all published figures gives them, with a row of HXL tags.
+
+    Raises: FilterUnknown, WouldTell, WindowTooSmall, WouldReveal, TooEarly.
+    """
+    must_not_tell(wanted)
+    own = sight.organisation_id if sight else None
+    question = question_of(wanted, own, office.rulebook.ladders.calendar.timezone, now)
+    publication = publish(office, question, now)
+    with office.look() as uow:
+        names = dict(uow.identity.organisation_names().values())
+    columns = COLUMNS[Sheet.AGGREGATE]
+    table = Table(
+        Sheet.AGGREGATE, columns, headings(office.rulebook.catalogues, columns, wanted.locale),
+        ([_plain(row[column.name]) for column in columns] for row in aggregate_rows(publication, names)),
+        [column.hxl or "" for column in columns],
+    )  # fmt: skip
+    released_at = publication.as_released_at
+    told = {
+        "k": publication.k,
+        "released_at": utc_text(released_at) if released_at else None,
+        "pending": [period_of(window) for window in publication.pending],
+    }
+    moment = utc_text(released_at or now)
+    yield Contents("aggregate", [(Sheet.AGGREGATE, columns)], [table], told, moment)
+
+
+@contextmanager
+def reported(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
+    """The report of a period as a page; of the last twelve months where nobody said since when.
+
+    Raises: FilterUnknown, WouldTell, WindowTooSmall, WholeMonthsOnly, TooEarly.
+    """
+    must_not_tell(wanted)
+    question = question_of(wanted, None, office.rulebook.ladders.calendar.timezone, now)
+    since = question.since if wanted.since else later(question.until, -_MONTHS_OF_A_YEAR)
+    period = Period(since, question.until)
+    page = render(office, period, sight, wanted.locale, now)
+    told = {"k": office.rulebook.small_cell_k}
+    yield Contents("report", [(Sheet.AGGREGATE, COLUMNS[Sheet.AGGREGATE])], [], told, utc_text(now), page)
+
+
+def headings(catalogues: Catalogues, columns: Iterable[Column], locale: Locale) -> list[str]:
+    """What the columns are called."""
+    return [catalogues.text(column.heading, locale) for column in columns]
+
+
+def _identified_tables(
+    catalogues: Catalogues, rows: RowStore, wanted: Wanted, sight: Sight | None
+) -> Iterator[Table]:
+    read: list[tuple[Sheet, Iterator[Values]]] = [
+        (Sheet.CASES, rows.cases(COLUMNS[Sheet.CASES], wanted, sight)),
+        (Sheet.MEMBERS, rows.members(wanted, sight)),
+        (Sheet.CLAIMS, rows.claims(wanted, sight)),
+        (Sheet.PARTIES, rows.parties(wanted, sight)),
+    ]
+    for sheet, found in read:
+        columns = COLUMNS[sheet]
+        called = headings(catalogues, columns, wanted.locale)
+        yield Table(sheet, columns, called, found)
+
+
+def _records(row: Values, count: int) -> Iterator[Values]:
+    for _ in range(count):
+        yield [f"p{token_hex(_RECORD_BYTES)}", *row]
+
+
+def _reduction(reduced: Reduced) -> dict[str, Any]:
+    """What the manifest says of the reduction. A number of fewer than k people is told of by no number."""
+
+    def told(count: int) -> int | str:
+        return count if count == 0 or count >= reduced.k else f"<{reduced.k}"
+
+    return {
+        "k": reduced.k,
+        "reduction": {
+            "people": told(reduced.people + reduced.dropped),
+            "dropped": told(reduced.dropped),
+            "coarsened": {trait: told(reduced.coarsened.get(trait, 0)) for trait in dict.fromkeys(STEPS)},
+        },
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell
+    """The cell as every format can hold it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _moment(connection: Connection) -> str:
+    """The moment of the snapshot, by the database's clock; from here on it stands."""
+    clock: ColumnElement[Any]
+    if connection.dialect.name == "sqlite":
+        clock = func.strftime("%Y-%m-%dT%H:%M:%fZ", "now")
+    else:
+        clock = moment_on(connection.dialect.name)(func.statement_timestamp())
+    # SQLite's snapshot begins where the first table is read.
+    row = connection.execute(select(clock, exists(select(cases.c.id)))).one()
+    return str(row[0])

@@ -1,0 +1,1 @@
+"""How the rows of an export are written: CSV, XLSX, JSON, NDJSON."""
