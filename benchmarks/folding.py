@@ -41,6 +41,7 @@ def run(given: Run) -> list[Result]:
         "fold, texts/s": 1 / median(sum(one) / len(one) for one in folding),
         "decide, µs": median(sum(one) / len(one) for one in deciding) * 1e6,
         "decide, µs p99": median(percentile(one, 0.99) for one in deciding) * 1e6,
+        "decide, foldings": median(map(sum, deciding)) / median(map(sum, folding)),
     })  # fmt: skip
     for name, shape in _SHAPES.items():
         text = (shape * _LONGEST)[:_LONGEST]
@@ -51,10 +52,10 @@ def run(given: Run) -> list[Result]:
             "fold, texts/s": 1 / median(_each(fold, [text])[0] for _ in range(2 * rounds)),
             "decide, µs": median(times) * 1e6,
             "decide, µs p99": max(times) * 1e6,
+            "decide, foldings": median(times) / median(_each(fold, [text])[0] for _ in range(2 * rounds)),
         })  # fmt: skip
-    return [
-        Result("Triage: fold and decide", rows, ["for one long text the last column is its slowest round"])
-    ]
+    note = "p99 of one long text is its slowest round; foldings: how often it is folded in the time"
+    return [Result("Triage: fold and decide", rows, [note])]
 
 
 def _each(act: Callable[[str], object], texts: list[str]) -> list[float]:

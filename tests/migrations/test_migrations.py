@@ -172,12 +172,8 @@ def _tables(database: Database) -> set[str]:
 
 def _filled(table: Table, **values: object) -> dict[str, object]:
     """A row with these values, and with an example wherever the table wants one."""
-    wanted = {column.name: type(column.type).__mro__ for column in table.c if not column.nullable}
-    return {name: _example(kinds) for name, kinds in wanted.items()} | values
-
-
-def _example(kinds: tuple[type, ...]) -> object:
-    return next(EXAMPLES[kind] for kind in kinds if kind in EXAMPLES)
+    found = {column.name: type(column.type).__mro__ for column in table.c if not column.nullable}
+    return {name: next(EXAMPLES[one] for one in of if one in EXAMPLES) for name, of in found.items()} | values
 
 
 def _one_worker(database: Database) -> None:
