@@ -22,8 +22,8 @@ def opened(file: Path, folder: Path) -> dict[str, list[list[Any]]]:
     subprocess.run(
         [
             str(OFFICE), "--headless", "--norestore", *asked,
-            f"-env:UserInstallation=file://{folder / 'user'}", "--outdir", str(saved),
-            "--convert-to", "xlsx:Calc MS Excel 2007 XML", str(file),
+            f"-env:UserInstallation=file://{folder / 'user'}",
+            "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(saved), str(file),
         ],
         check=True, capture_output=True, timeout=_SECONDS,
     )  # fmt: skip
