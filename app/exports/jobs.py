@@ -34,7 +34,7 @@ from app.exports.service import OPERATOR
 from app.exports.store.jobs import Claimed, JobStore, NewJob, Packed
 from app.identity.rules import Worker
 from app.kernel.ids import new_id
-from app.kernel.refusal import NotFound
+from app.kernel.refusal import NotAllowed, NotFound
 from app.store.files import FileRef
 from app.usecases.case_work import IdConflict
 from app.usecases.seeing import sight_of
@@ -198,12 +198,14 @@ def download(
 def delete(uow: UnitOfWork, worker: Worker, job_id: UUID, now: datetime) -> str | None:
     """Nobody sees the export again; the name of the file to be removed, if there is one.
 
-    What is being made is not finished. Raises: NotFound.
+    What is being made is not finished. Raises: NotFound; NotAllowed for what is the whole organisation's.
     """
     store = _store(uow)
     job = store.locked(job_id)
     if job is None or not is_seen_by(job, worker):
         raise NotFound
+    if job.asked_by is None:
+        raise NotAllowed
     uow.audit.record(Deed("export.deleted", str(worker.id), job_id, {"state": job.state.value}))
     return store.delete(job, Failure.WITHDRAWN, now)
 

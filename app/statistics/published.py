@@ -25,13 +25,19 @@ _REPATRIATED: Final = "repatriated"
 def table_of(publication: Publication, dimensions: Sequence[str], labels: Labels) -> Table:
     """The released cells of these dimensions, added up over the windows of the period.
 
-    A value of which one window keeps back the number is kept back for the whole period.
+    Where a window keeps something back, the number is of those that tell it, and is said to be suppressed.
     """
     cells: dict[tuple[str, ...], list[Released]] = {}
     for cell in publication.cells:
         if cell.keys.keys() == set(dimensions):
             cells.setdefault(tuple(cell.keys[name] for name in dimensions), []).append(cell)
-    withheld = [w for w, names in publication.withheld.items() if names & set(dimensions)]
+    # Of a window in which nobody is at all, nothing is withheld but rows of nobody.
+    empty = {cell.window for cell in publication.cells if not cell.keys and cell.people == 0}
+    withheld = [
+        window
+        for window, names in publication.withheld.items()
+        if names & set(dimensions) and window not in empty
+    ]
     found = tuple(
         _added(dict(zip(dimensions, values, strict=True)), of, labels, whole=not withheld)
         for values, of in sorted(cells.items(), key=lambda item: [(one == UNKNOWN, one) for one in item[0]])
@@ -109,7 +115,7 @@ def contacts(reading: Reading, k: int) -> Contacts:
 def times(reading: Reading, k: int) -> tuple[Wait, ...]:
     """Waiting times of all urgencies together, rounded; of how many cases they are is not told."""
     by_month = TimeStore(reading.uow.connection).done_by_month(reading.scope)
-    kept = reading.kept()
+    kept = reading.kept
     found = []
     for one in reading.times():
         if one.urgency is not None:
@@ -180,9 +186,12 @@ def _added(keys: Mapping[str, str], of: Sequence[Released], labels: Labels, *, w
     shown = {name: _label(name, value, labels) for name, value in keys.items()}
     people = [cell.people for cell in of if cell.people is not None]
     cases = [cell.cases for cell in of if cell.cases is not None]
-    if not whole or len(people) < len(of):
-        return Cell(known, shown, None, None, suppressed=True)
-    return Cell(known, shown, sum(cases) if len(cases) == len(of) else None, sum(people))
+    return Cell(
+        known, shown,
+        sum(cases) if len(cases) == len(of) else None,
+        sum(people) if people else None,
+        suppressed=not whole or len(people) < len(of),
+    )  # fmt: skip
 
 
 def _label(name: str, value: str, labels: Labels) -> str:

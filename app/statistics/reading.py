@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,12 +48,13 @@ from app.usecases.unit_of_work import UnitOfWork
 # The bands of caseload. Source: docs/statistics.md#caseload
 _BANDS: Final = ((0, 9), (10, 19), (20, 29), (30, None))
 _COMPANIES: Final = frozenset({Dimension.RECRUITER, Dimension.EMPLOYER})
+_Line = tuple[int | None, str | None, bool]  # a year, an organisation, whether it is the sum of all of them
 _MOST_PARTIES: Final = 500
 _OWNED: Final = "owner"
 _AFTER_ALL: Final = 9_999  # where the sum of all years stands
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """One snapshot, the cases that count in it, and the names of codes."""
 
@@ -117,10 +119,8 @@ class Reading:
     def times(self) -> tuple[Wait, ...]:
         """How long cases waited for each thing, all together and by urgency."""
         store = TimeStore(self.uow.connection)
-        kept = self.kept()
-        found = [
-            *store.measured(self.scope, by_urgency=False), *store.measured(self.scope, by_urgency=True),
-        ]  # fmt: skip
+        kept = self.kept
+        found = store.measured(self.scope)
         by_key = {(one.clock, one.urgency): one for one in found}
         keys = {*by_key, *((one.clock, one.urgency) for one in kept), *((one.clock, None) for one in kept)}
         return tuple(
@@ -128,6 +128,7 @@ class Reading:
             for clock, urgency in sorted(keys, key=lambda key: (key[0], key[1] or ""))
         )
 
+    @cached_property
     def kept(self) -> list[Kept]:
         """How many targets were kept, by clock, urgency and month."""
         return TimeStore(self.uow.connection).kept(self.scope, self.uow.rulebook.ladders, self.now)
@@ -154,7 +155,7 @@ class Reading:
             )
             for one in reached
         )  # fmt: skip
-        return Escalations(rungs, breaches_of(self.kept()))
+        return Escalations(rungs, breaches_of(self.kept))
 
     def _rung_role(self, to: str) -> str:
         return self.labels.coded("role", Role.CASEWORKER if to == _OWNED else to)
@@ -300,23 +301,26 @@ class Reading:
         """Cases, people and those brought home, by year of opening and organisation, and in all."""
         by = (Dimension.YEAR, Dimension.ORGANISATION)
         home = {**self.scope.filters, Dimension.OUTCOME: (Outcome.REPATRIATED.value,)}
-        repatriated = replace(self, scope=replace(self.scope, filters=home))
-        lines = []
-        for dimensions in (by, by[:1], by[1:], ()):
-            back = {_key(cell): cell.people or 0 for cell in repatriated.table(*dimensions).cells}
-            lines += [self._line(cell, back.get(_key(cell), 0)) for cell in self.table(*dimensions).cells]
-        return tuple(sorted(lines, key=_by_year))
+        back = replace(self, scope=replace(self.scope, filters=home)).table(*by)
+        # A case has one year and one organisation, so that lines can be added up.
+        lines: dict[_Line, list[int]] = defaultdict(lambda: [0, 0, 0])
+        labels: dict[str | None, str] = {None: self.labels.unknown}
+        for cell in self.table(*by).cells:
+            labels[cell.keys[by[1]]] = cell.labels[by[1]]
+            _add(lines, cell, (cell.cases or 0, cell.people or 0, 0))
+        for cell in back.cells:
+            _add(lines, cell, (0, 0, cell.people or 0))
+        found = [self._line(key, labels[key[1]], numbers) for key, numbers in lines.items()]
+        return tuple(sorted(found, key=_by_year))
 
     def _code_of(self, organisation: str | None) -> str | None:
         return self.labels.organisations[UUID(organisation)][0] if organisation else None
 
-    def _line(self, cell: Cell, repatriated: int) -> YearLine:
-        year, organisation = cell.keys.get("year"), cell.keys.get("organisation")
-        label = cell.labels.get("organisation", self.labels.everything)
+    def _line(self, key: _Line, label: str, numbers: list[int]) -> YearLine:
+        year, organisation, of_all = key
         return YearLine(
-            int(year) if year else None, UUID(organisation) if organisation else None,
-            self._code_of(organisation), "organisation" not in cell.keys, label,
-            cell.cases, cell.people, repatriated,
+            year, UUID(organisation) if organisation else None, self._code_of(organisation), of_all,
+            self.labels.everything if of_all else label, numbers[0], numbers[1], numbers[2],
         )  # fmt: skip
 
 
@@ -342,8 +346,16 @@ def _share(part: int, of: int) -> float | None:
     return part / of if of else None
 
 
-def _key(cell: Cell) -> tuple[str | None, ...]:
-    return tuple(cell.keys.values())
+def _add(lines: dict[_Line, list[int]], cell: Cell, numbers: tuple[int, int, int]) -> None:
+    """Add the numbers to the cell's own line, and to the sums of its year, its organisation and of all."""
+    year, organisation = int(cell.keys["year"] or 0), cell.keys["organisation"]
+    for key in (
+        (year, organisation, False),
+        (year, None, True),
+        (None, organisation, False),
+        (None, None, True),
+    ):
+        lines[key] = [before + more for before, more in zip(lines[key], numbers, strict=True)]
 
 
 def _by_year(line: YearLine) -> tuple[int, bool, str]:

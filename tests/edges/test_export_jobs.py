@@ -298,8 +298,9 @@ def test_who_was_forced_to_sign_in_has_no_exports_and_may_ask_for_none(here: Ins
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused_in_words_and_not_kept(
-    here: Installation, supervisor: Worker, wish: dict[str, Any], code: str
+    here: Installation, wish: dict[str, Any], code: str
 ) -> None:
+    supervisor = here.a_worker(Role.SUPERVISOR)
     answers = {
         language: here.ask(supervisor, "POST", DOOR, json=wish, headers={"Accept-Language": language})
         for language in ("km", "en")
@@ -310,7 +311,8 @@ def test_what_cannot_be_asked_is_refused_in_words_and_not_kept(
     assert here.ask(supervisor, "GET", DOOR).json()["items"] == []
 
 
-def test_a_wish_that_is_sent_twice_is_one_export(here: Installation, supervisor: Worker) -> None:
+def test_a_wish_that_is_sent_twice_is_one_export(here: Installation) -> None:
+    supervisor = here.a_worker(Role.SUPERVISOR)
     job_id = str(uuid4())
     first = here.ask(supervisor, "POST", DOOR, json=ANONYMISED | {"id": job_id})
     again = here.ask(supervisor, "POST", DOOR, json=ANONYMISED | {"id": job_id})
@@ -321,7 +323,8 @@ def test_a_wish_that_is_sent_twice_is_one_export(here: Installation, supervisor:
     assert len(here.ask(supervisor, "GET", DOOR).json()["items"]) == 1
 
 
-def test_nobody_fills_the_worker_with_exports(here: Installation, supervisor: Worker) -> None:
+def test_nobody_fills_the_worker_with_exports(here: Installation) -> None:
+    supervisor = here.a_worker(Role.SUPERVISOR)
     for _ in range(10):
         asked(here, supervisor)
     answer = here.ask(supervisor, "POST", DOOR, json=ANONYMISED)
@@ -329,7 +332,8 @@ def test_nobody_fills_the_worker_with_exports(here: Installation, supervisor: Wo
     assert asked(here, here.a_worker(Role.SUPERVISOR))
 
 
-def test_exports_are_listed_newest_first_page_by_page(here: Installation, supervisor: Worker) -> None:
+def test_exports_are_listed_newest_first_page_by_page(here: Installation) -> None:
+    supervisor = here.a_worker(Role.SUPERVISOR)
     made_ids = []
     for _ in range(5):
         made_ids.append(asked(here, supervisor))
@@ -379,6 +383,7 @@ def test_an_export_that_nobody_asked_for_is_its_organisations(here: Installation
     for one in (supervisor, colleague):
         assert [item["id"] for item in here.ask(one, "GET", DOOR).json()["items"]] == [job_id]
         assert fetch(here, one, job_id).status_code == 200
+        assert here.ask(one, "DELETE", f"{DOOR}/{job_id}").status_code == 403  # it is not theirs alone
     for other in (here.a_worker(Role.SUPERVISOR, LOTUS), here.a_worker(Role.COORDINATOR)):
         assert fetch(here, other, job_id).status_code == 404
         assert here.ask(other, "GET", DOOR).json()["items"] == []

@@ -22,17 +22,7 @@ from sqlalchemy import JSON, Boolean, Connection, Integer, LargeBinary, Table, U
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
-import app.attachments.tables
-import app.calls.tables
-import app.cases.tables
-import app.circumstances.tables
-import app.escalation.tables
-import app.intake.tables
-import app.outbox.tables
-import app.statistics.tables
-import app.store.feed
-import app.store.heartbeats
-import app.sync.tables  # noqa: F401 - as those above: importing a module of tables registers them
+import app.bootstrap  # noqa: F401 - importing what knows every room registers every table
 from app.audit.tables import head as audit_head
 from app.identity.tables import organisations, workers
 from app.store.database import Database
@@ -182,12 +172,8 @@ def _tables(database: Database) -> set[str]:
 
 def _filled(table: Table, **values: object) -> dict[str, object]:
     """A row with these values, and with an example wherever the table wants one."""
-    wanted = {column.name: type(column.type).__mro__ for column in table.c if not column.nullable}
-    return {name: _example(kinds) for name, kinds in wanted.items()} | values
-
-
-def _example(kinds: tuple[type, ...]) -> object:
-    return next(EXAMPLES[kind] for kind in kinds if kind in EXAMPLES)
+    found = {column.name: type(column.type).__mro__ for column in table.c if not column.nullable}
+    return {name: next(EXAMPLES[one] for one in of if one in EXAMPLES) for name, of in found.items()} | values
 
 
 def _one_worker(database: Database) -> None:

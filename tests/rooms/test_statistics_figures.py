@@ -218,10 +218,8 @@ def test_money_is_summed_up_by_currency_and_in_dollars_at_the_rate_of_its_day(
     rules, zone = town.here.office.rulebook, town.here.office.rulebook.ladders.calendar.timezone
     claims, back = [], []
     for case in town.seen(wish.sight):
-        employers: list[UUID | None] = [
-            one.id for one in town.linked[case.id] if one.kind is PartyKind.EMPLOYER
-        ]
-        employers = employers or [None]
+        known = [one.id for one in town.linked[case.id] if one.kind is PartyKind.EMPLOYER]
+        employers: list[UUID | None] = [*known] or [None]
         claims += [
             (member.wages_claimed, case.opened_at.astimezone(zone).date(), case.id, employers)
             for member in town.members[case.id]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from app.crypto.vault import Place, Vault
 from app.kernel.clock import utc_text
@@ -25,6 +25,7 @@ from app.outbox.rules import (
     strictest,
 )
 from app.outbox.store.safety import SafetyStore
+from app.outbox.store.waiting import is_due, is_over
 from app.outbox.tables import outbox, phone_rules
 from app.store.feed import Kind, Touched
 from app.store.rows import insert_or_change
@@ -145,13 +146,13 @@ class OutboxStore:
     def anything_due(self, carrier: str, now: datetime) -> bool:
         """Whether there is a text to hand to this carrier."""
         return (
-            self._connection.execute(select(outbox.c.id).where(*_due(carrier, now)).limit(1)).first()
+            self._connection.execute(select(outbox.c.id).where(*is_due(carrier, now)).limit(1)).first()
             is not None
         )
 
     def anything_over(self, now: datetime) -> bool:
         """Whether the time of some text that waits is over."""
-        return self._connection.execute(select(outbox.c.id).where(*_over(now)).limit(1)).first() is not None
+        return self._connection.execute(select(outbox.c.id).where(*is_over(now)).limit(1)).first() is not None
 
     def claim_due(self, carrier: str, now: datetime, limit: int) -> list[Text]:
         """Lease up to `limit` texts of a carrier that are due and still true, oldest first.
@@ -160,7 +161,7 @@ class OutboxStore:
         """
         due = (
             select(outbox.c.id)
-            .where(*_due(carrier, now))
+            .where(*is_due(carrier, now))
             .order_by(outbox.c.due_at, outbox.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -209,7 +210,7 @@ class OutboxStore:
 
     def claim_expired(self, now: datetime, limit: int) -> list[Kept]:
         """Texts whose time is over before anything came of them, now marked expired."""
-        over = select(outbox.c.id).where(*_over(now)).order_by(outbox.c.expires_at).limit(limit)
+        over = select(outbox.c.id).where(*is_over(now)).order_by(outbox.c.expires_at).limit(limit)
         found = select(outbox).where(outbox.c.id.in_(over.with_for_update(skip_locked=True)))
         kept = [_kept(row) for row in self._connection.execute(found)]
         for text in kept:
@@ -367,26 +368,6 @@ def _kept(row: Row[Any]) -> Kept:
 
 def _step(state: State, now: datetime, code: str | None) -> dict[str, Any]:
     return {"state": state.value, "at": utc_text(now), **({"code": code} if code else {})}
-
-
-def _due(carrier: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What can be handed to a carrier now: not leased, and still true."""
-    return (
-        outbox.c.carrier == carrier,
-        outbox.c.state.in_(WAITING),
-        outbox.c.due_at <= now,
-        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
-        outbox.c.expires_at > now,
-    )
-
-
-def _over(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What waits although its words are no longer true. What is just being sent is not waiting."""
-    return (
-        outbox.c.state.in_(WAITING),
-        outbox.c.expires_at <= now,
-        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
-    )
 
 
 # Made once, for every text asks them: a new statement costs SQLAlchemy more than it costs the database.

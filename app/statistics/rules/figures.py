@@ -8,7 +8,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Cases and people with these values; `keys` holds the code of each dimension, None where unknown."""
+    """Cases and people with these values; `keys` holds the code of each dimension, None where unknown.
+
+    `suppressed`: something is kept back. A number that stands there nevertheless is of those months of the
+    period of which it may be told.
+    """
 
     keys: Mapping[str, str | None]
     labels: Mapping[str, str]

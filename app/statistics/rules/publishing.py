@@ -218,7 +218,9 @@ def with_money(cells: Sequence[Cell], usd: int | None) -> tuple[Cell, ...]:
 
 
 def withheld_of(cells: Sequence[Cell]) -> frozenset[str]:
-    """The dimensions of which a window's cells tell nothing."""
+    """The dimensions of which a window's cells tell nothing. Where there is nobody, that is told of all."""
+    if any(cell.people == 0 for cell in cells if not cell.keys):
+        return frozenset()
     return frozenset(DIMENSIONS) - {name for cell in cells for name in cell.keys}
 
 

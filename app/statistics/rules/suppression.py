@@ -52,10 +52,10 @@ class Telling:
 def tell(star: Star, k: int) -> Telling:
     """As much of the star as can be told with `k` as the least count. The same star, the same answer.
 
-    Of too few people nothing is told, and of nobody neither: so nothing says that there is somebody.
+    Of too few people nothing is told, but that they are too few: of nobody it is told that there is nobody.
     """
     everybody = _added(star.columns.values())
-    if not any(everybody) or not _is_fit(everybody, k):
+    if not _is_fit(everybody, k):
         return Telling(total=False, columns=None, rows={})
     columns = apart(star.columns, k)
     among = _merged(star.columns, columns)

@@ -153,12 +153,7 @@ def _several(dimension: Dimension, indicators: Mapping[str, tuple[str, ...]]) ->
     if dimension is Dimension.CATEGORY:
         asked = select(case_categories.c.case_id, case_categories.c.category.label("value"))
     elif dimension is Dimension.INDICATOR:
-        signs = _signs(indicators)
-        asked = (
-            select(case_categories.c.case_id, signs.c.indicator.label("value"))
-            .join(signs, signs.c.category == case_categories.c.category)
-            .distinct()
-        )
+        return _signs(indicators)
     else:
         asked = (
             select(case_parties.c.case_id, case_parties.c.party_id.label("value"))
@@ -168,12 +163,17 @@ def _several(dimension: Dimension, indicators: Mapping[str, tuple[str, ...]]) ->
     return asked.subquery()
 
 
-def _signs(indicators: Mapping[str, tuple[str, ...]]) -> Any:  # noqa: ANN401 - a FROM clause
-    # SQLite gives the columns of VALUES no names; a pair of nothing stands for a list without signs.
-    pairs = [(category, sign) for category, signs in indicators.items() for sign in signs] or [("", "")]
+def _signs(indicators: Mapping[str, tuple[str, ...]]) -> Any:  # noqa: ANN401 - a subquery
+    """Every sign that the categories of each case have, once; by sign, so that each finds its categories."""
+    by_sign: dict[str, list[str]] = {}
+    for category, signs in indicators.items():
+        for sign in signs:
+            by_sign.setdefault(sign, []).append(category)
     rows = [
-        select(literal(category, String).label("category"), literal(sign, String).label("indicator"))
-        for category, sign in pairs
+        select(case_categories.c.case_id, literal(sign, String).label("value"))
+        .where(case_categories.c.category.in_(categories))
+        .distinct()
+        for sign, categories in (by_sign or {"": []}).items()
     ]
     return union_all(*rows).subquery()
 

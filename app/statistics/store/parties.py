@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select
 
 from app.cases.tables import cases
-from app.circumstances.tables import case_parties, parties
+from app.circumstances.tables import case_parties
 from app.statistics.rules.scope import Scope
 from app.statistics.store.dimensions import in_scope
 
@@ -36,12 +36,8 @@ def repeated(connection: Connection, scope: Scope, *, at_least: int, limit: int)
             func.count(cases.c.organisation_id.distinct()).label("organisations"),
             func.min(cases.c.opened_at).label("first"), func.max(cases.c.opened_at).label("last"),
         )
-        .select_from(
-            case_parties.join(cases, cases.c.id == case_parties.c.case_id).join(
-                parties, parties.c.id == case_parties.c.party_id
-            )
-        )
-        .where(in_scope(scope), parties.c.merged_into.is_(None))
+        .select_from(case_parties.join(cases, cases.c.id == case_parties.c.case_id))
+        .where(in_scope(scope))
         .group_by(case_parties.c.party_id)
         .having(number >= at_least)
         .order_by(number.desc(), case_parties.c.party_id)

@@ -9,9 +9,11 @@ from typing import Any, Final
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CompoundSelect,
     Connection,
     DateTime,
     Integer,
+    Select,
     String,
     and_,
     case,
@@ -74,30 +76,18 @@ class TimeStore:
         """Read inside this transaction."""
         self._connection = connection
 
-    def measured(self, scope: Scope, *, by_urgency: bool) -> list[Measured]:
-        """Each clock for which something was done; by urgency, or all together (`urgency` None)."""
-        waits = _waits(scope)
-        of = (waits.c.clock, waits.c.urgency) if by_urgency else (waits.c.clock,)
-        ranked = select(
-            *of, waits.c.seconds,
-            func.row_number().over(partition_by=of, order_by=waits.c.seconds).label("rank"),
-            func.count().over(partition_by=of).label("number"),
-        ).subquery()  # fmt: skip
-        named = [ranked.c[one.name] for one in of]
-        asked = select(
-            *named,
-            func.count().label("number"),
-            func.max(ranked.c.seconds).label("longest"),
-            *(
-                func.min(ranked.c.seconds)
-                .filter(ranked.c.rank * 100 >= ranked.c.number * percent)
-                .label(f"p{percent}")
-                for percent in PERCENTS
-            ),
-        ).group_by(*named)
+    def measured(self, scope: Scope) -> list[Measured]:
+        """Each clock for which something was done: all together (`urgency` None), and by urgency."""
+        # Both look at the same waits, which are computed once.
+        waits = _waits(scope).cte("waits").prefix_with("MATERIALIZED")
+        nothing = literal(None, String).label("urgency")
+        asked = union_all(
+            _ranked((waits.c.clock,), waits.c.seconds, nothing),
+            _ranked((waits.c.clock, waits.c.urgency), waits.c.seconds, None),
+        )
         return [
             Measured(
-                row.clock, row.urgency if by_urgency else None, row.number,
+                row.clock, row.urgency, row.number,
                 tuple(getattr(row, f"p{percent}") for percent in PERCENTS), row.longest,
             )
             for row in self._connection.execute(asked)
@@ -105,7 +95,7 @@ class TimeStore:
 
     def done_by_month(self, scope: Scope) -> dict[str, list[int]]:
         """For each clock, in how many cases it was done, by the month of opening."""
-        waits = _waits(scope)
+        waits = _waits(scope, with_month=True).subquery()
         asked = select(waits.c.clock, func.count().label("number")).group_by(waits.c.clock, waits.c.month)
         found: dict[str, list[int]] = {}
         for row in self._connection.execute(asked):
@@ -144,16 +134,38 @@ class TimeStore:
         return _as_rows(json.dumps(rows), sqlite=self._connection.dialect.name == "sqlite")
 
 
-def _waits(scope: Scope) -> Any:  # noqa: ANN401 - a subquery
+def _waits(scope: Scope, *, with_month: bool = False) -> CompoundSelect[Any]:
     moments: dict[str, ColumnElement[Any]] = {**_DONE, CLOSE: cases.c.closed_at}
-    month = local_month(cases.c.opened_at, scope.zone)
+    month = [local_month(cases.c.opened_at, scope.zone).label("month")] if with_month else []
     return union_all(*(
         select(
-            literal(clock, String).label("clock"), cases.c.urgency, month.label("month"),
+            literal(clock, String).label("clock"), cases.c.urgency, *month,
             seconds_between(cases.c.opened_at, moment).label("seconds"),
         ).where(in_scope(scope), moment.is_not(None))
         for clock, moment in moments.items()
-    )).subquery()  # fmt: skip
+    ))  # fmt: skip
+
+
+def _ranked(
+    of: tuple[ColumnElement[Any], ...], seconds: ColumnElement[int], urgency: ColumnElement[Any] | None
+) -> Select[Any]:
+    """Count, percentiles by nearest rank, and the longest of each group."""
+    ranked = select(
+        *of, seconds.label("seconds"),
+        func.row_number().over(partition_by=of, order_by=seconds).label("rank"),
+        func.count().over(partition_by=of).label("number"),
+    ).subquery()  # fmt: skip
+    named = [ranked.c[one.key or ""] for one in of]
+    percentiles = (
+        func.min(ranked.c.seconds)
+        .filter(ranked.c.rank * 100 >= ranked.c.number * percent)
+        .label(f"p{percent}")
+        for percent in PERCENTS
+    )
+    columns = [*named, *([] if urgency is None else [urgency])]
+    return select(
+        *columns, func.count().label("number"), func.max(ranked.c.seconds).label("longest"), *percentiles
+    ).group_by(*named)
 
 
 def _opened(scope: Scope, ladders: Ladders) -> CTE:
