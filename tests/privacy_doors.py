@@ -17,7 +17,7 @@ from tests.field_app import FieldApp, op, statuses
 from tests.makers import KHMER_UNPAID, STAR, Installation
 from tests.peers import BAD_GATEWAY, RESET
 from tests.peers.cht_phone import FakeChtPhone, all_fine, fails
-from tests.privacy_stage import FLOWERS, NAMES, PHONES, Stage
+from tests.privacy_stage import FLOWERS, NAMES, PASSWORD, PHONES, Stage
 from tests.rxdb_app import Collection
 from tests.twilio_town import PUBLIC
 from tests.uploader import Upload, look_after_all
@@ -34,6 +34,7 @@ def everything_is_said_and_done(stage: Stage, worker: Worker, lead: Worker) -> N
     phones_are_written_to_with_care(stage, worker)
     files_are_brought(stage, lead, base)
     companies_are_named(stage, lead, base)
+    exports_are_made(stage, lead)
     somebody_is_erased(stage, worker, lead)
     people_agree_and_are_protected(stage, worker, lead)
     things_break(stage, lead, base)
@@ -281,6 +282,28 @@ def companies_are_named(stage: Stage, lead: Worker, base: str) -> None:
     stage.ask(lead, "POST", f"{base}/parties", {**party, "kind": FLOWERS["broker"]})
     stage.ask(lead, "PATCH", f"{base}/circumstances", {"sector": NAMES["broker"]})
     stage.ask(coordinator, "GET", f"/v1/parties?like={NAMES['broker']}&kind={FLOWERS['broker']}")
+
+
+def exports_are_made(stage: Stage, lead: Worker) -> None:
+    """What holds no names is searched as it leaves; what does lies sealed, and its archive on no disk."""
+    exports = stage.here.application.exports
+    named = {"profile": "identified", "reason": FLOWERS["export"], "password": PASSWORD}
+    wishes = [
+        {"profile": "anonymised", "format": "csv"}, {"profile": "aggregate", "format": "json"},
+        {"profile": "report", "format": "html"}, {"format": "xlsx", **named}, {"format": "ndjson", **named},
+    ]  # fmt: skip
+    asked = [stage.good(lead, "POST", "/v1/exports", {"locale": "km", **wish})["id"] for wish in wishes]
+    stage.ask(
+        lead, "POST", "/v1/exports", {"format": "csv", **named, "filters": {"code": [FLOWERS["export"]]}}
+    )
+    stage.ask(lead, "POST", "/v1/exports", {"format": "csv", **named, "password": FLOWERS["export"]})
+    while exports.step(stage.here.clock.now()):
+        pass
+    for job_id, wish in zip(asked, wishes, strict=True):
+        door = f"/v1/exports/{job_id}"
+        assert stage.good(lead, "GET", door)["status"] == "done", wish
+        for what in ("manifest", "codebook", *([] if wish["profile"] == "identified" else ["file"])):
+            stage.errors[f"{wish['profile']} {what}"] = stage.ask(lead, "GET", f"{door}/{what}").content
 
 
 def people_agree_and_are_protected(stage: Stage, worker: Worker, lead: Worker) -> None:

@@ -40,9 +40,12 @@ FLOWERS: Final = {
         "code word": "ល្មុត", "written": "ទៀប", "purpose": "ពន្លៃ", "referral": "គូលែន", "recipient": "អំពិល",
         "override": "កន្ទួត", "wall": "ស្ពឺ", "hold": "ពុទ្រា", "breach": "ត្នោត", "erasure": "ចេក",
         "file name": "ម្កាក់", "in the file": "ស្រល់", "dying": "គគីរ", "broker": "ភ្នៅ",
+        "export": "ស្រកានាគ",
     }.items()
 }  # fmt: skip
+PASSWORD: Final = "Zq7-kolab-vichheka-31"  # of an archive
 WORDS: Final = [
+    PASSWORD,
     *(spelling for phone in PHONES.values() for spelling in spellings_of(phone)),
     *(part for name in NAMES.values() for part in name.split() if len(part) > 5),
     *FLOWERS.values(),

@@ -1,7 +1,7 @@
 """Whether a wish can be answered: refused when it is asked for, not hours later when it is made."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,12 +10,13 @@ from app.exports.codebook import values_of
 from app.exports.rules.asking import Profile, Wanted, must_make_sense
 from app.exports.rules.columns import COLUMNS, Column, must_know_filters
 from app.exports.rules.narrowing import months_of, must_not_tell, question_of
+from app.kernel.ids import case_code
 from app.kernel.refusal import Refusal
 from app.statistics.rules import publishing
+from app.statistics.rules.publishing import AGE_BAND, AGE_BANDS, UNKNOWN
 from app.usecases.unit_of_work import UnitOfWork
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2,3}")
-_COUNTRIES: Final = frozenset({"destination_country", "citizenship", "CountryOfExploitation"})
 _BY_NAME: Final[Mapping[str, Column]] = {
     column.name: column for columns in reversed(list(COLUMNS.values())) for column in columns
 }
@@ -44,17 +45,48 @@ def must_be_answerable(uow: UnitOfWork, wanted: Wanted, own: UUID | None, now: d
     elif wanted.profile is Profile.REPORT:
         must_not_tell(wanted)
     for name, values in wanted.filters.items():
-        if not all(_is_known(uow, name, value) for value in values):
+        if not all(_is_known(uow, name, value, own) for value in values):
             raise FilterValueUnknown(column=name)
 
 
-def _is_known(uow: UnitOfWork, name: str, value: str) -> bool:
-    """Whether the column may hold it; an empty value asks for those in which nothing stands."""
+def _is_known(uow: UnitOfWork, name: str, value: str, own: UUID | None) -> bool:
+    """Whether the column may hold it; an empty value asks for those in which nothing stands.
+
+    What is asked is kept as it was asked, in the open: so whatever is no code of ours is refused.
+    """
     column = _BY_NAME.get(name)
-    if not value or column is None:
+    if not value:
         return True
-    if column.codes is not None:
-        return any(code == value for code, _, _ in values_of(uow.rulebook, column.codes))
-    if name == "organisation":
-        return any(code == value for code, _ in uow.identity.organisation_names().values())
-    return name not in _COUNTRIES or _COUNTRY.fullmatch(value) is not None
+    codes = _BY_NAME[name].codes
+    if codes is not None:
+        return any(code == value for code, _, _ in values_of(uow.rulebook, codes))
+    return _FITS[name](uow, value, own)
+
+
+def _is_organisation(uow: UnitOfWork, value: str, _own: UUID | None) -> bool:
+    return any(code == value for code, _ in uow.identity.organisation_names().values())
+
+
+def _is_colleague(uow: UnitOfWork, value: str, own: UUID | None) -> bool:
+    found = uow.identity.worker_named(value)
+    return found is not None and own in {None, found[0].organisation_id}
+
+
+def _is_country(_uow: UnitOfWork, value: str, _own: UUID | None) -> bool:
+    return value == UNKNOWN or _COUNTRY.fullmatch(value) is not None
+
+
+def _is_age_band(_uow: UnitOfWork, value: str, _own: UUID | None) -> bool:
+    return value == UNKNOWN or value in {code for code, _ in AGE_BANDS}
+
+
+def _is_case_code(_uow: UnitOfWork, value: str, _own: UUID | None) -> bool:
+    return case_code(value) == value
+
+
+# What may stand in columns that have no list of codes.
+_FITS: Final[Mapping[str, Callable[[UnitOfWork, str, UUID | None], bool]]] = {
+    "code": _is_case_code, "owner": _is_colleague, "organisation": _is_organisation, AGE_BAND: _is_age_band,
+    "destination": _is_country, "destination_country": _is_country, "citizenship": _is_country,
+    "CountryOfExploitation": _is_country,
+}  # fmt: skip

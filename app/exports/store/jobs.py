@@ -6,13 +6,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from app.crypto.vault import Place, Vault
 from app.exports.rules.asking import Profile, Wanted, as_json, from_json
 from app.exports.rules.jobs import LEASE, OPEN, Job, State, Why
 from app.exports.tables import export_jobs as jobs
 from app.identity.rules import SUPERVISES, Worker
+from app.privacy.tables import erasures
 from app.store.files import FileRef
 from app.store.rows import insert_new
 
@@ -195,11 +208,11 @@ class JobStore:
         return row.file_name or row.draft_name if row else None
 
     def any_over(self, now: datetime) -> bool:
-        """Whether there are files whose time is over."""
+        """Whether there are files that nobody is to have any more."""
         return self._connection.execute(select(jobs.c.id).where(*_over(now)).limit(1)).first() is not None
 
     def expire(self, now: datetime, *, limit: int) -> list[tuple[UUID, str]]:
-        """Nobody can open the files whose time is over: their keys are gone. Ids, and names on disk."""
+        """Nobody can open the files that nobody is to have: their keys are gone. Ids, and names on disk."""
         found = self._connection.execute(
             select(jobs.c.id, jobs.c.file_name)
             .where(*_over(now))
@@ -254,7 +267,10 @@ def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _over(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (jobs.c.file_name.is_not(None), jobs.c.expires_at <= now)
+    """Files whose time is over, and those with names that were read before somebody was erased."""
+    erased_at = select(func.max(erasures.c.at)).scalar_subquery()
+    outdated = and_(jobs.c.profile == Profile.IDENTIFIED.value, jobs.c.started_at <= erased_at)
+    return (jobs.c.file_name.is_not(None), or_(jobs.c.expires_at <= now, outdated))
 
 
 def _belongs_to(worker: Worker) -> ColumnElement[bool]:
