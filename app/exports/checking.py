@@ -54,7 +54,6 @@ def _is_known(uow: UnitOfWork, name: str, value: str, own: UUID | None) -> bool:
 
     What is asked is kept as it was asked, in the open: so whatever is no code of ours is refused.
     """
-    column = _BY_NAME.get(name)
     if not value:
         return True
     codes = _BY_NAME[name].codes
