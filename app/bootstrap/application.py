@@ -153,9 +153,9 @@ class Application:
             loops.append(Loop("twilio-reconciler", reconciler.step))
         if voice_reconciler := twilio_voice_reconciler(self.settings, self.office):
             loops.append(Loop("voice-reconciler", voice_reconciler.step))
-        return Worker(self.office, self.clock, loops, self.settings.poll, self._make_way)
+        return Worker(self.office, self.clock, loops, self.settings.poll, self.make_way)
 
-    def _make_way(self) -> None:
+    def make_way(self) -> None:
         """Let the doors go first, where they are in this process."""
         if self.settings.runs_worker_inside:
             self.inbox.make_way()
@@ -198,7 +198,7 @@ class Application:
     def exports(self) -> Exports:
         """What makes exports, and lets go of them."""
         scratch, keep_for = Scratch(self.settings.scratch_dir), self.settings.export_kept_for
-        return Exports(self.office, self.export_files, scratch, self.clock, keep_for, self._make_way)
+        return Exports(self.office, self.export_files, scratch, self.clock, keep_for, self.make_way)
 
     @cached_property
     def retention(self) -> Retention:

@@ -19,6 +19,7 @@ from app.statistics.rules.periods import Period
 from app.statistics.rules.publishing import Publication, Question
 from app.usecases.unit_of_work import Office
 
+_FEW: Final = "—"  # stands where a number is too small to be shown
 # A report is printed: the longest lists are cut, and say so.
 _MOST_BARS: Final = 20
 _MINUTES_UP_TO: Final = timedelta(hours=2)
@@ -70,12 +71,12 @@ class _Writing:
             Section(self.text("report.outcomes"), (), self._charts([told.outcomes])),
         )
         notes = (
-            self.text("report.note.k", k=number(released.k, self.locale), few=self.text("report.few")),
+            self.text("report.note.k", k=number(released.k, self.locale), few=_FEW),
             self.text("report.note.people"),
             self.text("report.note.frozen"),
         )
         title = self.text("report.title")
-        return Page(self.locale, title, tuple(about), sections, notes, self.text("report.few"))
+        return Page(self.locale, title, tuple(about), sections, notes, _FEW)
 
     def text(self, key: str, **values: str) -> str:
         """The catalogue's text."""
@@ -171,20 +172,20 @@ class _Writing:
         return tuple(Figure(self.text(key), text) for key, text in listed)
 
     def _count(self, value: int | None) -> str:
-        return self.text("report.few") if value is None else number(value, self.locale)
+        return _FEW if value is None else number(value, self.locale)
 
     def _share(self, value: float | None) -> str:
-        return self.text("report.few") if value is None else format_percent(value, locale=self.locale)
+        return _FEW if value is None else format_percent(value, locale=self.locale)
 
     def _usd(self, cents: int | None) -> str:
-        return self.text("report.few") if cents is None else self._amount(cents, 2, "USD")
+        return _FEW if cents is None else self._amount(cents, 2, "USD")
 
     def _amount(self, minor: int, digits: int, currency: str) -> str:
         return format_currency(Decimal(minor).scaleb(-digits), currency, locale=self.locale)
 
     def _time(self, seconds: int | None) -> str:
         if seconds is None:
-            return self.text("report.few")
+            return _FEW
         length = timedelta(seconds=seconds)
         unit, size = (
             ("minute", timedelta(minutes=1)) if length < _MINUTES_UP_TO

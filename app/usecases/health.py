@@ -17,7 +17,7 @@ from app.usecases.unit_of_work import Office
 
 _LOOPS: Final = (
     "reception", "timers", "expiry", "calls", "callbacks", "anchors", "recordings", "retention",
-    "forgetting", "breaches", "attachments", "exports", "sync",
+    "forgetting", "breaches", "attachments", "exports", "reports", "sync",
 )  # fmt: skip
 _SEEN_WITHIN: Final = timedelta(seconds=60)
 _LATE: Final = timedelta(minutes=2)

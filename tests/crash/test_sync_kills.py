@@ -15,8 +15,8 @@ from tests.crash.child import KILLED, Child, Job
 from tests.field_app import FieldApp, Row, op, statuses
 from tests.makers import Installation
 
-NOTES = 14  # with the case and the clash more than one transaction of ten rows
-# The rows go ten to a transaction: two transactions, each of which a server can die before or after.
+NOTES = 24  # with the case and the clash more than one transaction of twenty rows
+# The rows go twenty to a transaction: two transactions, each of which a server can die before or after.
 POINTS = [(point, nth) for point in ("before_commit", "after_commit") for nth in (1, 2)]
 
 
