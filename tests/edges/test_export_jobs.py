@@ -369,25 +369,6 @@ def test_what_is_deleted_while_it_waits_is_never_made(here: Installation, superv
     assert list(here.application.export_files.names()) == []
 
 
-def test_h19_a_file_with_names_is_gone_once_somebody_is_erased(
-    here: Installation, supervisor: Worker
-) -> None:
-    named, counted = made(here, supervisor, **IDENTIFIED), made(here, supervisor)
-    (case, *_) = here.ask(supervisor, "GET", "/v1/cases").json()["items"]
-    here.clock.forward(minutes=1)
-    erased = here.ask(
-        supervisor, "POST", f"/v1/cases/{case['id']}/erasure",
-        {"requested_by": "person", "reason": "សូមលុប", "all": True},
-    )  # fmt: skip
-    assert erased.status_code in {200, 201}, erased.text
-    make_all(here)
-    assert see(here, supervisor, named)["status"] == "expired"
-    assert fetch(here, supervisor, named).status_code == 410
-    assert fetch(here, supervisor, counted).status_code == 200
-    here.clock.forward(minutes=1)
-    assert see(here, supervisor, made(here, supervisor, **IDENTIFIED))["status"] == "done"
-
-
 def test_an_export_that_nobody_asked_for_is_its_organisations(here: Installation, supervisor: Worker) -> None:
     assert supervisor.organisation_id is not None
     with here.office.work(here.clock.now()) as uow:
