@@ -13,12 +13,10 @@ from typing import Final
 from uuid import UUID
 
 from app.crypto.zips import write_zip
-from app.exports.making import Made
+from app.exports.making import CODEBOOK, MANIFEST, Made
 from app.kernel.refusal import Fault
 from app.store.files import FileRef, FileStore
 
-CODEBOOK: Final = "codebook.csv"
-MANIFEST: Final = "manifest.json"
 _PIECE_BYTES: Final = 256 * 1024
 _NO_LIMIT: Final = 1 << 62
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -197,10 +197,3 @@ class _Writing:
 
 def _most_first(cell: Cell) -> tuple[bool, int]:
     return cell.people is None, -(cell.people or 0)
-
-
-def period_before(today: date, months: int) -> Period:
-    """The last whole months before the one that a day lies in."""
-    until = today.replace(day=1)
-    number_of = until.year * 12 + until.month - 1 - months
-    return Period(date(number_of // 12, number_of % 12 + 1, 1), until)

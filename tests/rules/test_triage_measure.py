@@ -17,6 +17,8 @@ from app.intake.rules.triage import decide
 
 CONFIG = Path(__file__).parents[2] / "config"
 TEXTS = Path(__file__).parent / "khmer"
+# A set full of words of danger in which nobody is in danger: more of it is taken for an emergency.
+HARDER = {"twentysecond.jsonl"}
 KEPT_APART = TEXTS / "heldout.jsonl"
 LIMIT = 1600  # characters of the longest joined text
 
@@ -140,7 +142,7 @@ def test_the_traffic_of_a_hotline_is_understood(
     assert len(rows) == texts
     assert report["micro"]["f1"] >= f1
     assert report["emergency"]["recall"] >= recall
-    assert report["emergency"]["precision"] >= 0.7
+    assert report["emergency"]["precision"] >= (0.7 if file in HARDER else 0.8)
     assert report["false_alarms"]["rate"] <= alarms
 
 
