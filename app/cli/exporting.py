@@ -17,8 +17,8 @@ from app.bootstrap import Application
 from app.cases.rules.stages import Status
 from app.cli.opening import MISUSED, opened, progress, read_settings, stop
 from app.exports import jobs, service
-from app.exports.making import make
-from app.exports.packing import CODEBOOK, MANIFEST, packed, pieces_of, sha256_of
+from app.exports.making import CODEBOOK, MANIFEST, make
+from app.exports.packing import packed, pieces_of, sha256_of
 from app.exports.rules import WantedCases
 from app.exports.rules.asking import DateField, Format, Profile, Wanted
 from app.i18n.catalogue import Catalogues
