@@ -10,7 +10,11 @@ from app.store.columns import json_field, table_of
 
 
 class PublishedRow(SQLModel, table=True):
-    """The tables of one window as they were published. Rows are only added, and hold no hidden number."""
+    """What was published of one window. Rows are only added, and hold no hidden number.
+
+    `groups` are its people without names, in groups of k and more who are told of alike; `beside` is what is
+    told beside counts of people and cases: contacts, waits, claims. Both are None where nothing was frozen.
+    """
 
     __tablename__ = "published"
 
@@ -19,6 +23,8 @@ class PublishedRow(SQLModel, table=True):
     until: date
     k: int
     cells: list[dict[str, Any]] = json_field()
+    groups: list[dict[str, Any]] | None = json_field(nullable=True)
+    beside: dict[str, Any] | None = json_field(nullable=True)
     released_at: datetime
 
 
