@@ -98,8 +98,7 @@ class Reading:
 
     def contacts(self) -> Contacts:
         """What came in."""
-        store = ContactStore(self.uow.connection)
-        came = store.came(self.scope)
+        came, callers = ContactStore(self.uow.connection).came(self.scope)
         number = Counter[str]()
         ended = Counter[str | None]()
         for one in came:
@@ -113,7 +112,7 @@ class Reading:
             hours[one.hour] += one.contacts
         return Contacts(
             texts=number[TEXT], calls=number[CALL], answered=ended[ANSWERED], left_word=ended[LEFT_WORD],
-            abandoned=ended[ABANDONED], missed=number[MISSED], unique_callers=store.callers(self.scope),
+            abandoned=ended[ABANDONED], missed=number[MISSED], unique_callers=callers,
             answered_share=_share(ended[ANSWERED], over),
             by_channel=self._volumes(channels, lambda code: self.labels.of(Dimension.CHANNEL, code)),
             by_language=self._volumes(languages, self.labels.language_name),
