@@ -36,10 +36,10 @@ _PLACE: Final[Mapping[str, int]] = {name: place for place, name in enumerate(TRA
 
 
 def groups_of(star: Star, kinds: Mapping[tuple[str, ...], Counts], k: int) -> tuple[Group, ...]:
-    """The people of a window in groups of `k` and more who are told of alike; the same people, the same groups.
+    """The people of a window in groups of `k` and more who are told of alike: of the same people the same.
 
     `kinds` are all people of the star by `KIND`. A value is told only where the table of its dimension tells
-    it with the sexes. Who is in no group is of a column of which nobody else is, or at least `k` are, in none.
+    it with the sexes. Of each column nobody or at least `k` people are in no group.
     """
     telling = tell(star, k)
     if not telling.total:
@@ -103,9 +103,7 @@ def _allowed(values: list[str], tellable: set[tuple[str, str]]) -> _Traits:
 def _less(traits: _Traits, name: str) -> _Traits:
     """The same without this one, and without what is told only with it."""
     dropped = {name, CATEGORIES} if name == CATEGORY else {name}
-    return tuple(
-        _NOT_TOLD if one in dropped else value for one, value in zip(TRAITS, traits, strict=True)
-    )
+    return tuple(_NOT_TOLD if one in dropped else value for one, value in zip(TRAITS, traits, strict=True))
 
 
 def _shared(rows: _Groups, nobody: Counts, k: int) -> tuple[_Groups, Counts]:
@@ -147,7 +145,7 @@ def _all_but(groups: _Groups, left: Counts, without: Counts, k: int) -> _Groups:
 
 
 def _with_smallest(few: Counts, groups: _Groups, k: int) -> Counts:
-    """The few with as many groups as it takes, the smallest first, which are taken out; too few at the worst."""
+    """The few, and as many groups as it takes, the smallest first, which are taken out of the others."""
     while found := [one for place in _unfit(few, k) for one in groups if groups[one][place]]:
         smallest = min(found, key=lambda one: (groups[one], one))
         few = added((few, groups.pop(smallest)))

@@ -103,7 +103,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """So many people who are told of alike in rows: their sex where its column is told, and what they share."""
+    """So many people of whom rows tell alike: their sex, where its column is told, and what they share."""
 
     keys: Mapping[str, str]
     people: int

@@ -252,7 +252,7 @@ def _refused() -> ColumnElement[bool]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _first_first(categories: str) -> str:
-    """All categories of a case: the first, which is the main one, and the others in the order of their codes."""
+    """All categories of a case: the first, which is the main one, then the others in order of their codes."""
     first, *others = json.loads(categories) or [UNKNOWN]
     return BETWEEN.join([first, *sorted({*others} - {first})])
 
