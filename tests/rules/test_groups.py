@@ -96,14 +96,14 @@ def test_every_row_is_that_of_k_people_and_no_two_groups_are_told_alike(
 
 
 @given(populations)
-def test_only_what_a_table_tells_with_the_sexes_is_told_in_rows(people: dict[Kind, int]) -> None:
+def test_only_what_a_table_tells_a_number_of_is_told_in_rows(people: dict[Kind, int]) -> None:
     star, by_kind = counted(people)
     telling = tell(star, K)
     for group in groups_of(star, by_kind, K):
         told = dict(group.keys)
         assert told.pop(SEX, None) in {None, *(telling.columns or ())}
         assert CATEGORIES not in told or told.pop(CATEGORIES).split(BETWEEN)[0] == told[CATEGORY]
-        assert all(telling.rows[name][value] is Told.SPLIT for name, value in told.items())
+        assert all(telling.rows[name][value] is not Told.NOTHING for name, value in told.items())
         assert not {UNKNOWN, OPEN} & {*told.values()}
 
 
@@ -112,18 +112,23 @@ def test_beside_the_rows_that_tell_a_value_its_table_counts_nobody_or_k(
     people: dict[Kind, int], k: int
 ) -> None:
     star, by_kind = counted(people)
-    columns, told, rows = tell(star, k).columns, Counter[tuple[str, str, str]](), Counter[str]()
+    telling, told, rows = tell(star, k), Counter[tuple[str, str, str]](), Counter[str]()
     for group in groups_of(star, by_kind, k):
         column = group.keys.get(SEX, REST)
         rows[column] += group.people
         for name in group.keys.keys() & {*ROWS}:
             told[name, group.keys[name], column] += group.people
-    for (name, value, column), number in told.items():
-        assert fits(merged(star.tables[name][value], columns)[column][0] - number, k)
-    if rows:
-        assert [
-            c for c, (all_, *_) in merged(star.columns, columns).items() if not fits(all_ - rows[c], k)
-        ] == []
+    columns = {c: number for c, (number,) in merged(star.columns, telling.columns).items()}
+    assert not rows or [c for c, number in columns.items() if not fits(number - rows[c], k)] == []
+    for name, how in telling.rows.items():
+        of_rest = Counter[str]()
+        for value, line in star.tables[name].items():
+            cells = {c: number for c, (number,) in merged(line, telling.columns).items()}
+            beyond = {c: number - told[name, value, c] for c, number in cells.items()}
+            assert how[value] is not Told.SPLIT or all(fits(number, k) for number in beyond.values())
+            assert how[value] is not Told.TOTAL or fits(sum(beyond.values()), k)
+            of_rest.update({} if how[value] is Told.SPLIT else beyond)
+        assert all(fits(number, k) for number in of_rest.values())
 
 
 @given(populations)

@@ -1,4 +1,4 @@
-"""A solver that was given rows beside tables finds no small count; of rows made with less care it finds many."""
+"""A solver that was given rows beside tables finds no small count; where less care was taken it finds many."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

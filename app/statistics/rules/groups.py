@@ -6,7 +6,7 @@ is nobody or k people too. docs/statistics.md#guarantee states and proves what f
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from app.statistics.rules.publishing import AGE_BAND, OPEN, ORGANISATION, SEX, UNKNOWN, Group
@@ -39,7 +39,7 @@ def groups_of(star: Star, kinds: Mapping[tuple[str, ...], Counts], k: int) -> tu
     """The people of a window in groups of `k` and more who are told of alike: of the same people the same.
 
     `kinds` are all people of the star by `KIND`. A value is told only where the table of its dimension tells
-    it with the sexes. Of each column nobody or at least `k` people are in no group.
+    how many people have it. Of each column nobody or at least `k` people are in no group.
     """
     telling = tell(star, k)
     if not telling.total:
@@ -48,20 +48,19 @@ def groups_of(star: Star, kinds: Mapping[tuple[str, ...], Counts], k: int) -> tu
         (dimension, value)
         for dimension, rows in telling.rows.items()
         for value, told in rows.items()
-        if told is Told.SPLIT and value not in {UNKNOWN, OPEN}
+        if told is not Told.NOTHING and value not in {UNKNOWN, OPEN}
     }
-    cells = {
-        (dimension, value): merged(line, telling.columns)
-        for dimension, table in star.tables.items()
-        for value, line in table.items()
-    }
-    columns: dict[str, list[tuple[tuple[str, ...], Counts]]] = defaultdict(list)
+    people: dict[str, list[tuple[_Traits, Counts]]] = defaultdict(list)
     for kind, count in kinds.items():
-        columns[kind[0] if kind[0] in (telling.columns or ()) else REST].append((kind[1:], count))
+        people[kind[0] if kind[0] in (telling.columns or ()) else REST].append((kind[1:], count))
+    columns = {column: _of_column(those, tellable, k) for column, those in people.items()}
+    for dimension, rows in telling.rows.items():
+        table = {value: merged(line, telling.columns) for value, line in star.tables[dimension].items()}
+        _agree(columns, dimension, (table, rows), k)
     return tuple(
         Group({**({SEX: column} if column != REST else {}), **_told(traits)}, count[0])
-        for column, people in sorted(columns.items())
-        for traits, count in sorted(_of_column(column, people, tellable, cells, k).items())
+        for column, groups in sorted(columns.items())
+        for traits, count in sorted(groups.items())
     )
 
 
@@ -69,11 +68,8 @@ def _told(traits: _Traits) -> dict[str, str]:
     return {name: value for name, value in zip(TRAITS, traits, strict=True) if value != _NOT_TOLD}
 
 
-def _of_column(
-    column: str, people: list[tuple[tuple[str, ...], Counts]], tellable: set[tuple[str, str]],
-    cells: Mapping[tuple[str, str], Line], k: int,
-) -> _Groups:  # fmt: skip
-    """The groups of one column, in which all people are."""
+def _of_column(people: list[tuple[_Traits, Counts]], tellable: set[tuple[str, str]], k: int) -> _Groups:
+    """The groups of one column, whose people are these, by their traits and whether they have a row."""
     nobody = (0,) * len(people[0][1])
     rows: _Groups = defaultdict(lambda: nobody)
     without = nobody
@@ -84,14 +80,10 @@ def _of_column(
         else:
             without = added((without, count))
     groups, left = _shared(rows, nobody, k)
-    groups = _all_but(groups, left, without, k)
-    for dimension, value in sorted({told for traits in groups for told in _told(traits).items()}):
-        if dimension != CATEGORIES:
-            _agree(groups, (dimension, value), cells[dimension, value][column], k)
-    return groups
+    return _all_but(groups, left, without, k)
 
 
-def _allowed(values: list[str], tellable: set[tuple[str, str]]) -> _Traits:
+def _allowed(values: Sequence[str], tellable: set[tuple[str, str]]) -> _Traits:
     """What may be told of somebody who has these values."""
     told = tuple(
         value if name == CATEGORIES or (name, value) in tellable else _NOT_TOLD
@@ -152,25 +144,55 @@ def _with_smallest(few: Counts, groups: _Groups, k: int) -> Counts:
     return few
 
 
-def _agree(groups: _Groups, told: tuple[str, str], cell: Counts, k: int) -> None:
-    """Let what the table counts of a value, beyond the groups that tell it, be nobody or enough.
+def _agree(
+    columns: Mapping[str, _Groups], dimension: str,
+    told: tuple[Mapping[str, Line], Mapping[str, Told]], k: int,
+) -> None:  # fmt: skip
+    """Let what the table of a dimension counts, beyond the groups that tell it, be nobody or enough.
 
-    Where it is not, the smallest group tells less: it has enough people to make up for it.
+    So for each cell that is told; for the total of each row that is told without its cells; and for what all
+    rows but those with cells have of each column.
     """
-    dimension, value = told
-    place = _PLACE[dimension]
+    table, rows = told
+    split = {value for value, what in rows.items() if what is Told.SPLIT}
+    totals = {value for value, what in rows.items() if what is Told.TOTAL}
+    for value in sorted(split):
+        for column, cell in table[value].items():
+            _leave_enough(cell, {column: columns[column]}, (dimension, {value}), k)
+    for value in sorted(totals):
+        _leave_enough(added(table[value].values()), columns, (dimension, {value}), k)
+    for column, groups in columns.items():
+        rest = [line[column] for value, line in table.items() if value not in split and column in line]
+        if rest:
+            _leave_enough(added(rest), {column: groups}, (dimension, totals), k)
+
+
+def _leave_enough(
+    all_: Counts, columns: Mapping[str, _Groups], told: tuple[str, Collection[str]], k: int
+) -> None:
+    """Let nobody or enough of all of them be in none of the groups that tell one of these values.
+
+    Where they are too few, the smallest such group tells less: it has enough people to make up for it.
+    """
+    dimension, values = told
     while True:
-        telling = [traits for traits in groups if traits[place] == value]
-        beyond = _minus(cell, (groups[traits] for traits in telling))
-        some = [one for at in _unfit(beyond, k) for one in telling if groups[one][at]]
+        telling = [
+            (groups[traits], column, traits)
+            for column, groups in columns.items()
+            for traits in groups
+            if traits[_PLACE[dimension]] in values
+        ]
+        beyond = _minus(all_, (count for count, _, _ in telling))
+        some = [one for place in _unfit(beyond, k) for one in telling if one[0][place]]
         if not some:
             return
-        smallest = min(some, key=lambda one: (groups[one], one))
-        count, coarser = groups.pop(smallest), _less(smallest, dimension)
+        count, column, smallest = min(some)
+        groups, coarser = columns[column], _less(smallest, dimension)
+        del groups[smallest]
         groups[coarser] = added((count, groups[coarser])) if coarser in groups else count
 
 
-def _minus(count: Counts, parts: Iterator[Counts]) -> Counts:
+def _minus(count: Counts, parts: Iterable[Counts]) -> Counts:
     taken = added(((0,) * len(count), *parts))
     return tuple(all_ - some for all_, some in zip(count, taken, strict=True))
 
