@@ -1,4 +1,4 @@
-"""A solver that was given rows beside tables finds no small count; where less care was taken it finds many."""
+"""A solver that was given rows beside tables finds no small count, and many where less care was taken."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -239,15 +239,15 @@ def _written(counts: ColumnElement[bool], zone: ZoneInfo) -> Select[*tuple[Any, 
 def _refused() -> ColumnElement[bool]:
     """Whether the member's last answer about being counted in reports was a no."""
     said, later = consents.alias(), consents.alias()
-
-    def about(one: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an alias
-        return and_(
-            one.c.case_id == members.c.case_id, one.c.person_id == members.c.person_id,
-            one.c.purpose == _REPORTING,
-        )  # fmt: skip
-
-    newer = exists().where(about(later), later.c.number > said.c.number)
-    return exists().where(about(said), said.c.said.in_([Said.REFUSED, Said.WITHDRAWN]), ~newer)
+    # Of the inner question nothing looks at members: it would be asked of all of them at once.
+    newer = exists().where(
+        later.c.case_id == said.c.case_id, later.c.person_id == said.c.person_id,
+        later.c.purpose == _REPORTING, later.c.number > said.c.number,
+    )  # fmt: skip
+    return exists().where(
+        said.c.case_id == members.c.case_id, said.c.person_id == members.c.person_id,
+        said.c.purpose == _REPORTING, said.c.said.in_([Said.REFUSED, Said.WITHDRAWN]), ~newer,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=_REMEMBERED)
