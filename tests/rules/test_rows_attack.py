@@ -1,7 +1,7 @@
 """A solver that was given rows beside tables finds no small count, and many where less care was taken."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import product
 from random import Random
@@ -11,7 +11,7 @@ import pytest
 from app.statistics.rules.groups import BETWEEN, CATEGORIES, CATEGORY, HAS_ROW, KIND, NO, YES, groups_of
 from app.statistics.rules.publishing import SEX, Cell, Group, Window, figures_of, withheld_of
 from app.statistics.rules.suppression import Counts, Star
-from tests.attacker import WINDOW, Atom, Attacker, reads
+from tests.attacker import BOX, WINDOW, Atom, Attacker, boxed, reads, reads_rows, small_kinds, told_columns
 
 K = 11
 DESTINATION = "destination"
@@ -28,8 +28,7 @@ OF_TABLES = {
 }
 ORGANISATIONS = ("tonle", "lotus")
 JANUARY = Window(date(2026, 1, 1), date(2026, 2, 1))
-BOX, WHO = "box", "who"
-NO_ROW = "none"
+WHO = "who"
 
 Person = Mapping[str, str]
 Told = tuple[Sequence[Cell], Sequence[Group]]
@@ -95,61 +94,37 @@ def careless(of: list[Person]) -> Told:
     return cells, [Group(dict(keys), number) for keys, number in alike.items() if number >= K]
 
 
-def told_columns(cells: Iterable[Cell]) -> frozenset[str]:
-    return frozenset(cell.keys[SEX] for cell in cells if cell.keys.keys() == {SEX} and not cell.suppressed)
-
-
 def an_attacker(*windows: Told, who: Sequence[str] = ("all",)) -> Attacker:
     """Somebody who has the tables and the rows of all windows.
 
     A kind of person is what tables and rows tell, and in which group somebody is, or in none.
     """
-    atoms = [atom for at, told in enumerate(windows) for atom in _atoms(str(at), *told, who)]
+    atoms = [atom for at, told in enumerate(windows) for atom in boxed([*_kinds(str(at), who)], *told)]
     attacker = Attacker(atoms)
     for at, (cells, groups) in enumerate(windows):
         reads(attacker, str(at), cells, OF_TABLES, withheld_of(cells))
-        for number, group in enumerate(groups):
-            attacker.learn({WINDOW: str(at), BOX: str(number)}, group.people, group.people)
+        reads_rows(attacker, str(at), groups)
     return attacker
 
 
-def _atoms(at: str, cells: Sequence[Cell], groups: Sequence[Group], who: Sequence[str]) -> Iterator[Atom]:
-    columns = told_columns(cells)
-    for values in product(*VALUES.values()):
+def _kinds(at: str, who: Sequence[str]) -> Iterator[Atom]:
+    for *values, whose in product(*VALUES.values(), who):
         kind = dict(zip(VALUES, values, strict=True))
         kind[CATEGORY] = kind[CATEGORIES].split(BETWEEN)[0]
-        boxes = [str(n) for n, group in enumerate(groups) if _may_be_in(kind, group, columns)]
-        for box, whose in product((NO_ROW, *boxes), who):
-            yield ((WINDOW, at), *kind.items(), (BOX, box), (WHO, whose))
-
-
-def _may_be_in(kind: Person, group: Group, columns: frozenset[str]) -> bool:
-    told = all(kind[name] == value for name, value in group.keys.items())
-    return told and (SEX in group.keys or kind[SEX] not in columns)
-
-
-def small(attacker: Attacker, *names: str, **fixed: str) -> list[tuple[Atom, int]]:
-    """The groups of people by these attributes of whom there are certainly fewer than k, and perhaps some."""
-    kinds: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, atom in enumerate(attacker.atoms):
-        values = dict(atom)
-        if fixed.items() <= values.items():
-            kinds[tuple(values[name] for name in (WINDOW, *names))].append(place)
-    found = ((places, attacker.most(places)) for places in kinds.values())
-    return [(attacker.atoms[places[0]], most) for places, most in found if 0 < most < K]
+        yield ((WINDOW, at), *kind.items(), (WHO, whose))
 
 
 @pytest.mark.parametrize("seed", range(14))
 def test_h21_the_solver_finds_no_small_count_of_anybody_in_rows_beside_tables(seed: int) -> None:
     attacker = an_attacker(published(people(seed)))
-    assert small(attacker, DESTINATION, CATEGORIES, SEX) == []
-    assert small(attacker, BOX, DESTINATION, SEX) == []
+    assert small_kinds(attacker, K, DESTINATION, CATEGORIES, SEX) == []
+    assert small_kinds(attacker, K, BOX, DESTINATION, SEX) == []
 
 
 @pytest.mark.parametrize("seed", range(20, 24))
 def test_h21_nor_of_anybody_in_any_one_group_or_in_none(seed: int) -> None:
     attacker = an_attacker(published(people(seed)))
-    assert small(attacker, DESTINATION, CATEGORIES, SEX, BOX) == []
+    assert small_kinds(attacker, K, DESTINATION, CATEGORIES, SEX, BOX) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -173,7 +148,7 @@ def test_h21_nor_does_an_organisation_that_knows_its_own_people_of_others(seed: 
         for kind in product(*VALUES.values()):
             known = {WHO: "own", **dict(zip(VALUES, kind, strict=True))}
             attacker.learn(known, own[kind], own[kind])
-        assert small(attacker, DESTINATION, CATEGORY, SEX, who="other") == []
+        assert small_kinds(attacker, K, DESTINATION, CATEGORY, SEX, who="other") == []
 
 
 def test_h21_the_solver_finds_small_counts_where_each_row_is_of_k_people_and_nothing_else_is_seen_to() -> (
@@ -182,7 +157,7 @@ def test_h21_the_solver_finds_small_counts_where_each_row_is_of_k_people_and_not
     found = [
         seed
         for seed in range(6)
-        if small(an_attacker(careless(people(seed, 150))), DESTINATION, CATEGORY, SEX)
+        if small_kinds(an_attacker(careless(people(seed, 150))), K, DESTINATION, CATEGORY, SEX)
     ]
     assert len(found) > 2
 
@@ -190,8 +165,8 @@ def test_h21_the_solver_finds_small_counts_where_each_row_is_of_k_people_and_not
 def test_h21_the_solver_finds_those_who_refused_where_rows_are_simply_without_them() -> None:
     cells, _ = published([{**one, HAS_ROW: YES} for one in alike(40)])
     rows = [Group({SEX: "female"}, 37)]
-    assert small(an_attacker((cells, rows)), BOX)
-    assert small(an_attacker(published([*alike(37), *alike(3, NO)])), BOX) == []
+    assert small_kinds(an_attacker((cells, rows)), K, BOX)
+    assert small_kinds(an_attacker(published([*alike(37), *alike(3, NO)])), K, BOX) == []
 
 
 def test_h21_the_solver_finds_who_came_in_between_where_rows_are_counted_anew() -> None:
