@@ -99,7 +99,7 @@ def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bo
     usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)
     cells = with_money(figures_of(window, counted.star, counted.cases, rules.small_cell_k), usd)
     groups = groups_of(counted.star, counted.kinds, rules.small_cell_k)
-    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells), groups)
+    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells), groups=groups)
     return figures, now >= ends_at or any(cell.people for cell in cells)
 
 

@@ -33,7 +33,7 @@ class ReleasedStore:
             window = Window(row.since, row.until)
             cells = from_json(window, row.cells)
             groups = groups_from_json(row.groups)
-            found.append(Figures(window, row.k, row.released_at, cells, withheld_of(cells), groups))
+            found.append(Figures(window, row.k, row.released_at, cells, withheld_of(cells), groups=groups))
         return found
 
     def keep(self, figures: Figures) -> bool:
