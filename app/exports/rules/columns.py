@@ -12,7 +12,7 @@ from app.statistics.rules.aggregate import AGGREGATE_COLUMNS
 from app.statistics.rules.publishing import DIMENSIONS
 
 # Goes up by one whenever a column comes, goes, moves or means something else; manifests tell it.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Cell(Enum):
@@ -119,7 +119,7 @@ _CASES: Final = (
               "referrals", "referrals_open"),
     Column("wages_claimed", Cell.PLAIN),
     Column("wages_recovered", Cell.PLAIN),
-    Column("consents"),
+    Column("consents", codes="consent"),
     Column("legal_hold", codes="yes_no"),
     *_texts("reporter_name"),
     Column("reporter_sex", codes="sex"),
