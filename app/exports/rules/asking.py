@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from app.kernel.clock import utc_text
@@ -64,7 +63,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     updated_since: datetime | None = None
-    filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cells: Cells | None = None
 
     @property
