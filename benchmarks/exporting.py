@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +17,6 @@ from sqlalchemy import Select, insert, null, select
 from app.bootstrap import Application, build
 from app.cases.store.people import Person, person_values
 from app.cases.tables import cases, members, persons
-from app.channels.console.carrier import arrival
 from app.cli.demo import organisations_of
 from app.exports.contents import headings
 from app.exports.making import Making, make
@@ -32,20 +30,19 @@ from app.kernel.phone import Phone
 from app.settings import Settings
 from app.statistics.publishing import publish
 from app.usecases.unit_of_work import UnitOfWork
-from benchmarks.crowd import KHMER, fill, staff
+from benchmarks import beside
+from benchmarks.crowd import KHMER, Holder, fill, staff
 from benchmarks.crowd import Wanted as Crowd
 from benchmarks.engines import Engine, Run
 from benchmarks.report import Result, median
 
 _FEW, _CASES, _MANY = 10_000, 100_000, 200_000
 _EVERY = timedelta(seconds=30)
-_TEXTS = 400
 _AT_ONCE = 5_000
-_WORST = 0.99
 
 
 def run(given: Run) -> list[Result]:
-    """Rows a second in turns; memory and intake with the export in a process of its own."""
+    """Rows a second in turns; memory in fresh processes; what texts wait for while exports are made."""
     speed: list[dict[str, Any]] = []
     memory: list[dict[str, Any]] = []
     intake: list[dict[str, Any]] = []
@@ -53,14 +50,14 @@ def run(given: Run) -> list[Result]:
     for engine in given.engines:
         with given.application(engine) as application:
             now = application.clock.now()
-            workers = staff(application, organisations_of(application), each=20, now=now)
+            workers = staff(application, organisations_of(application)[:1], each=20, now=now)
             holders = [workers[number % len(workers)] for number in range(many)]
             fill(application.office, Crowd(holders, until=now, every=_EVERY, summary=KHMER[3]))
             _people(application)
             speed.extend(_speed(given, engine, application, many))
-            intake.append(_intake(engine, application, now))
             memory.extend(_memory(engine, application, now, many))
-    rounds = given.size(3, 7)
+            intake.append(beside.measured(given, engine, application, _organisation(workers)))
+    rounds = given.size(3, 5)
     about = "a sealed summary each, and as many members with a name, a phone and a day of birth"
     notes = [
         f"{_CASES:,} cases with {about}; medians of {rounds} rounds",
@@ -71,8 +68,15 @@ def run(given: Run) -> list[Result]:
     return [
         Result("CSV against a raw cursor, rows/s", speed, notes),
         Result("Memory of an export", memory, ["the most a fresh process held, above an export of no rows"]),
-        Result("Intake while an export runs", intake, ["one text after the other, each in its own commit"]),
+        Result("Intake while an export runs", intake, [beside.NOTE]),
     ]
+
+
+def _organisation(holders: Sequence[Holder]) -> UUID:
+    """Where all of them work."""
+    [found] = {holder.organisation_id for holder in holders}
+    assert found is not None
+    return found
 
 
 def _people(application: Application) -> None:
@@ -113,7 +117,7 @@ def _speed(given: Run, engine: Engine, application: Application, many: int) -> I
     ]
     for name, ours, raw in listed:
         taken: dict[str, list[float]] = {"ours": [], "raw": []}
-        for _ in range(given.size(3, 7)):
+        for _ in range(given.size(3, 5)):
             for who, write in (("ours", ours), ("raw", raw)):
                 with tempfile.TemporaryDirectory(dir=given.folder) as folder:
                     taken[who].append(write(Path(folder)))
@@ -207,7 +211,8 @@ def _memory(engine: Engine, application: Application, now: datetime, many: int) 
 
 
 _PROFILES = (
-    (Profile.IDENTIFIED, Format.CSV), (Profile.IDENTIFIED, Format.XLSX), (Profile.ANONYMISED, Format.CSV),
+    (Profile.IDENTIFIED, Format.CSV), (Profile.IDENTIFIED, Format.NDJSON), (Profile.IDENTIFIED, Format.JSON),
+    (Profile.IDENTIFIED, Format.XLSX), (Profile.ANONYMISED, Format.CSV),
 )  # fmt: skip
 
 
@@ -242,47 +247,3 @@ def _most_held() -> int:
     """KiB that this process has held at most since its peak was forgotten. Linux tells it."""
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-
-
-def _intake(engine: Engine, application: Application, now: datetime) -> dict[str, Any]:
-    idle = _kept(application, now)
-    with _exporting(application.settings) as made:
-        busy = _kept(application, now)
-    return {"engine": engine.name, "p99 idle, ms": idle, "p99 during, ms": busy,
-            "times": round(busy / idle, 2), "exports meanwhile": made()}  # fmt: skip
-
-
-def _kept(application: Application, now: datetime) -> float:
-    """The 99th of a hundred waits for a text to be kept, in milliseconds."""
-    waits = []
-    for _ in range(_TEXTS):
-        began = time.perf_counter()
-        with application.office.work(now) as uow:
-            uow.intake.keep([arrival(sender="+66812345678", body=KHMER[0], carrier_id=str(uuid4()))], now)
-        waits.append(time.perf_counter() - began)
-        time.sleep(0.005)
-    return round(sorted(waits)[int(len(waits) * _WORST)] * 1000, 2)
-
-
-@contextmanager
-def _exporting(settings: Settings) -> Iterator[Callable[[], int]]:
-    """Exports follow one another in another process, as long as this lasts."""
-    fresh = multiprocessing.get_context("spawn")
-    begun, enough, counted = fresh.Event(), fresh.Event(), fresh.Value("i", 0)
-    other = fresh.Process(target=_export_on, args=(settings, begun, enough, counted))
-    other.start()
-    begun.wait(60)
-    try:
-        yield lambda: int(counted.value)
-    finally:
-        enough.set()
-        other.join()
-
-
-def _export_on(settings: Settings, begun: Any, enough: Any, counted: Any) -> None:  # noqa: ANN401 - of multiprocessing
-    application = build(settings)
-    begun.set()
-    while not enough.is_set():
-        with tempfile.TemporaryDirectory() as folder:
-            _made(application, Profile.IDENTIFIED, Path(folder))
-        counted.value += 1

@@ -30,8 +30,8 @@ class FilterValueUnknown(Refusal):
 
 
 def must_be_answerable(uow: UnitOfWork, wanted: Wanted, own: UUID | None, now: datetime) -> None:
-    """`own` is the organisation of who asks. Raises: FormatUnfit, WindowEmpty, FilterUnknown,
-    FilterValueUnknown, and of what names nobody WouldTell, WindowTooSmall and WouldReveal.
+    """`own` is the organisation of who asks. Raises: FormatUnfit, CellsUnfit, WindowEmpty,
+    FilterUnknown, FilterValueUnknown, and of what names nobody WouldTell, WindowTooSmall and WouldReveal.
     """
     must_make_sense(wanted)
     must_know_filters(wanted.profile, wanted.filters)

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from app.cases.rules.stages import Sight
 from app.cases.tables import cases
-from app.exports.rules.asking import Locale, Wanted
+from app.exports.labels import labelled, labels_of
+from app.exports.rules.asking import Cells, Locale, Wanted
 from app.exports.rules.columns import COLUMNS, Column, Sheet, must_know_filters
 from app.exports.rules.ctdc import row_of
 from app.exports.rules.narrowing import is_wanted, must_not_tell, question_of
@@ -28,6 +29,7 @@ from app.statistics.report import render
 from app.statistics.rules.aggregate import aggregate_rows, period_of
 from app.statistics.rules.periods import Period
 from app.statistics.rules.publishing import ORGANISATION, Publication, Question, later
+from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 
 _MONTHS_OF_A_YEAR: Final = 12
@@ -63,7 +65,7 @@ def identified(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     with office.snapshot() as uow:
         moment = _moment(uow.connection)
         with closing(RowStore(uow.connection, uow.vault, PhoneBook(uow.outbox, now))) as rows:
-            tables = _identified_tables(uow.rulebook.catalogues, rows, wanted, sight)
+            tables = _identified_tables(uow.rulebook, rows, wanted, sight)
             yield Contents("cases", sheets, tables, {"k": None}, moment)
 
 
@@ -143,7 +145,7 @@ def headings(catalogues: Catalogues, columns: Iterable[Column], locale: Locale) 
 
 
 def _identified_tables(
-    catalogues: Catalogues, rows: RowStore, wanted: Wanted, sight: Sight | None
+    rulebook: Rulebook, rows: RowStore, wanted: Wanted, sight: Sight | None
 ) -> Iterator[Table]:
     read: list[tuple[Sheet, Iterator[Values]]] = [
         (Sheet.CASES, rows.cases(COLUMNS[Sheet.CASES], wanted, sight)),
@@ -153,7 +155,9 @@ def _identified_tables(
     ]
     for sheet, found in read:
         columns = COLUMNS[sheet]
-        called = headings(catalogues, columns, wanted.locale)
+        called = headings(rulebook.catalogues, columns, wanted.locale)
+        if wanted.cells_hold is Cells.LABELS:
+            found = labelled(found, labels_of(rulebook, columns, wanted.locale))  # noqa: PLW2901 - the same rows
         yield Table(sheet, columns, called, found)
 
 

@@ -119,7 +119,7 @@ _CASES: Final = (
               "referrals", "referrals_open"),
     Column("wages_claimed", Cell.PLAIN),
     Column("wages_recovered", Cell.PLAIN),
-    Column("consents"),
+    Column("consents", codes="consent"),
     Column("legal_hold", codes="yes_no"),
     *_texts("reporter_name"),
     Column("reporter_sex", codes="sex"),
