@@ -6,7 +6,7 @@ from typing import Any, Final
 from app.exports.codebook import values_of
 from app.exports.rules.asking import Locale
 from app.exports.rules.columns import Column
-from app.exports.rules.ctdc import BETWEEN
+from app.exports.store.beside import BETWEEN
 from app.exports.writers.tables import Values
 from app.usecases.rulebook import Rulebook
 

@@ -286,7 +286,7 @@ def test_who_was_forced_to_sign_in_has_no_exports_and_may_ask_for_none(here: Ins
         (ANONYMISED | {"filters": {"owner": "dara"}}, "export.filter_unknown"),
         (ANONYMISED | {"filters": {"sex": "feminine"}}, "export.filter_value_unknown"),
         (ANONYMISED | {"filters": {"destination_country": ["Thai"]}}, "export.filter_value_unknown"),
-        (ANONYMISED | {"from": "2026-06-02", "to": "2026-06-06"}, "export.window_too_small"),
+        (ANONYMISED | {"from": "2026-06-02", "to": "2026-06-06"}, "statistics.window_too_small"),
         (ANONYMISED | {"updated_since": "2026-06-02"}, "export.would_tell"),
         (AGGREGATE | {"updated_since": "2026-06-02"}, "export.would_tell"),
         (AGGREGATE | {"from": "2026-01-02", "to": "2026-03-31"}, "statistics.window_too_small"),

@@ -6,7 +6,6 @@ from typing import Final
 
 from app.cases.rules.consent import Said
 from app.escalation.rules.ladder import ClockKind
-from app.exports.rules.anonymising import BROADER
 from app.exports.rules.ctdc import BANDS, GENDERS, GROUPS
 from app.kernel.language import Language
 
@@ -30,7 +29,7 @@ FIXED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
 })  # fmt: skip
 # These say themselves what they mean.
 PLAIN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
-    "age_band": tuple(dict.fromkeys((*BANDS, *BROADER.values()))),
+    "age_band": BANDS,
     "language": tuple(Language),
 })  # fmt: skip
 # Those of the configuration, by the names of `Rulebook.code_lists`; `consent` is a purpose and what was said.

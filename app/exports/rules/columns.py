@@ -186,7 +186,7 @@ def _flags(prefix: str, names: tuple[str, ...], means: str) -> tuple[Column, ...
     return tuple(Column(f"{prefix}{name}", Cell.NUMBER, codes="flag", means=means) for name in names)
 
 
-# One row for each member. The names from `Datasource` on are those of the Counter Trafficking Data
+# One row for each person. The names from `Datasource` on are those of the Counter Trafficking Data
 # Collaborative, letter for letter. Source: docs/sources.md#ctdc.
 _PEOPLE: Final = (
     Column("record", Cell.PLAIN),
@@ -196,6 +196,7 @@ _PEOPLE: Final = (
     Column("sector", codes="sector"),
     Column("channel", codes="channel"),
     Column("outcome", codes="outcome"),
+    Column("origin_province", codes="province"),
     Column("Datasource"),
     Column("yearOfRegistration", Cell.NUMBER),
     Column("gender", codes="gender"),
@@ -267,8 +268,9 @@ FILTERS: Final[Mapping[Profile, Mapping[str, FilterBy]]] = MappingProxyType({
         "member_outcome": FilterBy.MEMBER,
     }),
     Profile.ANONYMISED: MappingProxyType(dict.fromkeys(
-        ("categories", "sector", "origin_channel", "outcome", "destination_country", "sex", "category",
-         "category_group", "channel", "gender", "ageBroad", "citizenship", "CountryOfExploitation"),
+        ("categories", "sector", "origin_channel", "outcome", "destination_country", "origin_province", "sex",
+         "category", "category_group", "channel", "gender", "ageBroad", "citizenship",
+         "CountryOfExploitation"),
         FilterBy.ROW,
     )),
     Profile.AGGREGATE: MappingProxyType(dict.fromkeys(
