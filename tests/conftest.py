@@ -4,6 +4,7 @@
 ask for one.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,6 +27,17 @@ hypothesis_settings.register_profile(
     "spean", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 hypothesis_settings.load_profile("spean")
+
+
+def pytest_configure() -> None:
+    """Nothing that is imported is garbage, so nobody need look."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end. Without this it is looked through for garbage again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

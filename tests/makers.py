@@ -24,6 +24,7 @@ from app.usecases.answers import Answer, answer_of
 from app.usecases.setting_up import load_organisations, organisation_id
 from app.usecases.unit_of_work import Office
 from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
+from tests.compiling import share_compiled
 from tests.fakes import FakeClock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -213,6 +214,7 @@ def an_installation(
     """The application for these settings, with the organisations of the configuration loaded."""
     clock = clock or FakeClock()
     application = build(settings, clock=clock, passed=passed, written=_written(settings))
+    share_compiled(application.office.database)
     with application.office.work(clock.now()) as uow:
         load_organisations(uow, organisations_of(application))
     return Installation(application, clock)
