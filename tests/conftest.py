@@ -19,6 +19,7 @@ from app.store.database import Database
 from app.store.migrations import upgrade
 from tests.cluster import HOW_TO_GET_ONE, Cluster, start_cluster
 from tests.makers import Installation, an_installation, settings_for
+from tests.reused import Reused
 
 ENGINE = os.environ.get("SPEAN_TEST_ENGINE", "sqlite")
 
@@ -72,17 +73,23 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return url
 
 
+@pytest.fixture(scope="session")
+def reused(cluster: Cluster, template: str) -> Reused:
+    """Databases of the PostgreSQL server that go from test to test, empty."""
+    return Reused(cluster, template)
+
+
 @pytest.fixture
 def new_database(
     request: pytest.FixtureRequest, template: str, tmp_path: Path
 ) -> Iterator[Callable[[], str]]:
     """Makes fresh, migrated databases."""
     made: list[str] = []
+    reused: Reused | None = request.getfixturevalue("reused") if ENGINE == "postgresql" else None
 
     def make() -> str:
-        if ENGINE == "postgresql":
-            server: Cluster = request.getfixturevalue("cluster")
-            made.append(server.copy_database(template))
+        if reused:
+            made.append(reused.take())
         else:
             file = tmp_path / f"spean-{len(made)}.db"
             shutil.copy(template.removeprefix("sqlite:///"), file)
@@ -90,10 +97,9 @@ def new_database(
         return made[-1]
 
     yield make
-    if made and ENGINE == "postgresql":
-        server: Cluster = request.getfixturevalue("cluster")
+    if reused:
         for url in made:
-            server.drop(url)
+            reused.give_back(url)
 
 
 @pytest.fixture
