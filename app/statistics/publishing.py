@@ -5,6 +5,7 @@ from typing import Final
 
 from app.audit.rules import Deed
 from app.kernel.clock import day_begins
+from app.statistics.rules.groups import groups_of
 from app.statistics.rules.money import dollars_told
 from app.statistics.rules.publishing import (
     DIMENSIONS,
@@ -17,6 +18,7 @@ from app.statistics.rules.publishing import (
     is_due,
     must_be_answerable,
     select_cells,
+    select_groups,
     windows_of,
     with_money,
     withheld_of,
@@ -92,11 +94,12 @@ def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bo
     begins_at, ends_at = day_begins(window.since, zone), day_begins(window.until, zone)
     with office.snapshot() as uow:
         store = CountingStore(uow.connection, uow.vault)
-        star, cases = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
+        counted = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
         recovered = store.recovered(window.since, window.until)
     usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)
-    cells = with_money(figures_of(window, star, cases, rules.small_cell_k), usd)
-    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells))
+    cells = with_money(figures_of(window, counted.star, counted.cases, rules.small_cell_k), usd)
+    groups = groups_of(counted.star, counted.kinds, rules.small_cell_k)
+    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells), groups=groups)
     return figures, now >= ends_at or any(cell.people for cell in cells)
 
 
@@ -111,6 +114,7 @@ def _answer(
         windows=tuple(one.window for one in figures),
         pending=pending,
         withheld={one.window: one.withheld for one in figures},
+        groups={one.window: select_groups(one.groups, question, own) for one in figures},
     )
 
 
