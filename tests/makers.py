@@ -213,14 +213,14 @@ def an_installation(
 ) -> Installation:
     """The application for these settings, with the organisations of the configuration loaded."""
     clock = clock or FakeClock()
-    application = build(settings, clock=clock, passed=passed, written=_written(settings))
+    application = build(settings, clock=clock, passed=passed, written=written_for(settings))
     share_compiled(application.office.database)
     with application.office.work(clock.now()) as uow:
         load_organisations(uow, organisations_of(application))
     return Installation(application, clock)
 
 
-def _written(settings: Settings) -> Written | None:
+def written_for(settings: Settings) -> Written | None:
     """What the project's own files say, read once for all tests; None where a test brings its own."""
     own = (settings.config_dir, settings.locales_dir) == (ROOT / "config", ROOT / "locales")
     return _shipped() if own else None
