@@ -21,15 +21,18 @@ def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     """
     if not ordered:
         return None
-    return ordered[-(-percent * len(ordered) // 100) - 1]
+    return ordered[place_of(percent, len(ordered)) - 1]
 
 
-def rounded(seconds: int | None) -> int | None:
+def place_of(percent: int, of: int) -> int:
+    """The place of the percentile among so many values in order, the first of which is 1."""
+    return -(-percent * of // 100)
+
+
+def rounded(seconds: int) -> int:
     """The time as it may be published: to 5 minutes below an hour, to the hour below a day, to the day above.
 
     A percentile is the time of one person's case; rounded upwards, it is that of nobody.
     """
-    if seconds is None:
-        return None
     step = next((step for below, step in _STEPS if seconds < below), _DAY)
     return -(-seconds // step) * step

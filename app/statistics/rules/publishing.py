@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.kernel.refusal import Refusal
+from app.statistics.rules.beside import Beside
 from app.statistics.rules.suppression import Counts, Star, Told, apart, tell
 
 LEAST_K: Final = 5
@@ -110,6 +111,7 @@ class Figures:
     released_at: datetime
     cells: tuple[Cell, ...]
     withheld: frozenset[str]  # dimensions of which nothing is told
+    beside: Beside | None = None  # None where nothing was frozen beside the tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Publication:
     windows: tuple[Window, ...]
     pending: tuple[Window, ...]  # asked for, and not to be published yet
     withheld: Mapping[Window, frozenset[str]]
+    beside: Mapping[Window, Beside] = field(default_factory=dict)  # of windows that have it
 
 
 def later(month: date, months: int) -> date:

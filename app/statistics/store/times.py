@@ -38,7 +38,7 @@ from app.statistics.rules.percentiles import PERCENTS
 from app.statistics.rules.scope import Scope
 from app.statistics.rules.targets import CLOCKS, Piece, pieces_of_day, span_of
 from app.statistics.store.dimensions import in_scope
-from app.statistics.store.sql import local_day, local_month, seconds_between
+from app.statistics.store.sql import local_day, seconds_between
 
 CLOSE: Final = "close"
 _DONE: Final[Mapping[str, ColumnElement[Any]]] = {
@@ -60,11 +60,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many cases of an urgency, opened in a month, got in time or late what a clock waits for."""
+    """How many cases of an urgency got in time or late what a clock waits for."""
 
     clock: str
     urgency: str
-    month: str
     in_time: int
     late: int
 
@@ -93,20 +92,11 @@ class TimeStore:
             for row in self._connection.execute(asked)
         ]  # fmt: skip
 
-    def done_by_month(self, scope: Scope) -> dict[str, list[int]]:
-        """For each clock, in how many cases it was done, by the month of opening."""
-        waits = _waits(scope, with_month=True).subquery()
-        asked = select(waits.c.clock, func.count().label("number")).group_by(waits.c.clock, waits.c.month)
-        found: dict[str, list[int]] = {}
-        for row in self._connection.execute(asked):
-            found.setdefault(row.clock, []).append(row.number)
-        return found
-
     def kept(self, scope: Scope, ladders: Ladders, now: datetime) -> list[Kept]:
-        """How many targets were kept, by clock, urgency and month of opening."""
+        """How many targets were kept, by clock and urgency."""
         pieces, opened = self._pieces(scope, ladders), _opened(scope, ladders)
         judged = union_all(*(_judged(clock, opened, pieces, ladders, now) for clock in CLOCKS)).subquery()
-        of = (judged.c.clock, judged.c.urgency, judged.c.month)
+        of = (judged.c.clock, judged.c.urgency)
         asked = select(
             *of,
             func.count().filter(judged.c.done == 1, judged.c.within == 1).label("in_time"),
@@ -134,12 +124,11 @@ class TimeStore:
         return _as_rows(json.dumps(rows), sqlite=self._connection.dialect.name == "sqlite")
 
 
-def _waits(scope: Scope, *, with_month: bool = False) -> CompoundSelect[Any]:
+def _waits(scope: Scope) -> CompoundSelect[Any]:
     moments: dict[str, ColumnElement[Any]] = {**_DONE, CLOSE: cases.c.closed_at}
-    month = [local_month(cases.c.opened_at, scope.zone).label("month")] if with_month else []
     return union_all(*(
         select(
-            literal(clock, String).label("clock"), cases.c.urgency, *month,
+            literal(clock, String).label("clock"), cases.c.urgency,
             seconds_between(cases.c.opened_at, moment).label("seconds"),
         ).where(in_scope(scope), moment.is_not(None))
         for clock, moment in moments.items()
@@ -177,7 +166,7 @@ def _opened(scope: Scope, ladders: Ladders) -> CTE:
     return (
         select(
             cases.c.urgency, cases.c.opened_at, cases.c.accepted_at, cases.c.first_contact_at,
-            cases.c.closed_at, local_month(cases.c.opened_at, scope.zone).label("month"),
+            cases.c.closed_at,
             local_day(cases.c.opened_at, scope.zone).label("day"), level.label("level"),
         )
         .where(in_scope(scope))
@@ -227,7 +216,7 @@ def _judged(clock: ClockKind, opened: CTE, pieces: CTE, ladders: Ladders, now: d
         opened.c.opened_at >= pieces.c.begins, opened.c.opened_at < pieces.c.ends,
     )  # fmt: skip
     return select(
-        literal(clock.value, String).label("clock"), opened.c.urgency, opened.c.month,
+        literal(clock.value, String).label("clock"), opened.c.urgency,
         case((done.is_not(None), 1), else_=0).label("done"), within.label("within"),
     ).select_from(opened.outerjoin(pieces, on_piece))  # fmt: skip
 
