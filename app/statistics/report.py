@@ -166,7 +166,10 @@ class _Writing:
 
     def _by_window(self, told: Sequence[Wait], clock: str) -> Grid:
         lines = [one for one in told if one.clock == clock]
-        rows = [(one.window or "", self._time(one.p50), self._time(one.p90)) for one in lines]
+        rows = [
+            ((one.window or "").replace("/", " – "), self._time(one.p50), self._time(one.p90))
+            for one in lines
+        ]
         head = [self.text(f"report.head.{name}") for name in ("window", "half_within", "nine_of_ten_within")]
         if clock not in CLOCKS:
             return Grid(lines[0].label, tuple(head), tuple(rows))

@@ -1,8 +1,8 @@
 """What is told beside counts is frozen with its window: pulled again, or with others, it is the same."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -16,6 +16,8 @@ from app.kernel.ids import new_id
 from app.kernel.money import Money
 from app.kernel.phone import Phone, SenderKind
 from app.kernel.urgency import Urgency
+from app.statistics.report import render
+from app.statistics.rules.periods import Period
 from app.statistics.tables import published
 from app.usecases.setting_up import organisation_id
 from app.usecases.unit_of_work import UnitOfWork
@@ -186,3 +188,20 @@ def test_waits_take_no_filters_in_what_is_published(here: Installation) -> None:
     worker = here.a_worker(Role.COORDINATOR)
     answer = here.ask(worker, "GET", f"/v1/statistics/times?{QUARTER}&destination=TH")
     assert (answer.status_code, answer.json()["code"]) == (422, "statistics.not_published")
+
+
+@pytest.mark.parametrize("language", ["km", "en"])
+def test_the_report_of_several_windows_tells_times_of_each_and_none_at_a_glance(
+    here: Installation, language: Literal["km", "en"]
+) -> None:
+    for month in (1, 2):
+        busy(here, month)
+    texts = here.office.rulebook.catalogues
+    glance = texts.text("report.half_reached_within", language)
+    both = render(here.office, Period(date(2026, 1, 1), date(2026, 3, 1)), None, language, NOW)
+    one = render(here.office, Period(date(2026, 1, 1), date(2026, 2, 1)), None, language, NOW)
+    assert (glance in one, glance in both) == (True, False)
+    assert ('class="grid"' in one, both.count('class="grid"')) == (False, 3)
+    assert both.count('<th scope="row">2026-02</th>') >= 3
+    assert "67%" in one
+    assert both.count("<td>67%</td>") == 2
