@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.circumstances.rules import Rate, Surroundings
 from app.statistics.rules.beside import Beside, ToldContacts, as_json, from_json
 from app.statistics.rules.money import Claim, ToldClaims, claims_told
-from app.statistics.rules.percentiles import PERCENTS, place_of
+from app.statistics.rules.percentiles import PERCENTS, rank_of
 from app.statistics.rules.telling import (
     ToldWait,
     Waited,
@@ -30,7 +30,7 @@ RATES = Surroundings(rates={"THB": (Rate(date(2026, 1, 1), Decimal("0.03")),)})
 
 @given(st.integers(0, 2_000), st.integers(5, 30))
 def test_at_least_so_many_lie_below_between_and_above_the_percentiles_that_are_told(of: int, k: int) -> None:
-    places = [0, *(place_of(percent, of) for percent in percents_told(of, k)), of + 1]
+    places = [0, *(rank_of(percent, of) for percent in percents_told(of, k)), of + 1]
     if len(places) > 2:
         assert all(after - before - 1 >= k for before, after in pairwise(places))
 

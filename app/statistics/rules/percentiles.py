@@ -13,6 +13,11 @@ _DAY: Final = 24 * _HOUR
 _STEPS: Final = ((_HOUR, 5 * _MINUTE), (_DAY, _HOUR))
 
 
+def rank_of(percent: int, number: int) -> int:
+    """At which place of so many ordered values, counted from 1, the percentile stands."""
+    return -(-percent * number // 100)
+
+
 def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     """The smallest of the ordered values that at least so many percent of them do not exceed.
 
@@ -21,12 +26,7 @@ def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     """
     if not ordered:
         return None
-    return ordered[place_of(percent, len(ordered)) - 1]
-
-
-def place_of(percent: int, of: int) -> int:
-    """The place of the percentile among so many values in order, the first of which is 1."""
-    return -(-percent * of // 100)
+    return ordered[rank_of(percent, len(ordered)) - 1]
 
 
 def rounded(seconds: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.kernel.refusal import Refusal
-from app.statistics.rules.percentiles import PERCENTS, place_of, rounded
+from app.statistics.rules.percentiles import PERCENTS, rank_of, rounded
 
 _TOLD_DIGITS: Final = 2
 _PERCENT: Final = 100
@@ -92,7 +92,7 @@ def percents_told(of: int, k: int) -> tuple[int, ...]:
     """Which percentiles of so many may be told: below, between and above them lie at least `k`."""
     told, before = [], 0
     for percent in PERCENTS:
-        place = place_of(percent, of)
+        place = rank_of(percent, of)
         if place - 1 - before >= k and of - place >= k:
             told.append(percent)
             before = place
@@ -135,7 +135,7 @@ def _cuts(waited: Waited, k: int) -> list[Cut]:
         return []
     times = dict(zip(PERCENTS, waited.percentiles, strict=True)) if waited.done else {}
     return [
-        Cut(percent, place_of(percent, waited.done), waited.done, rounded(times[percent]))
+        Cut(percent, rank_of(percent, waited.done), waited.done, rounded(times[percent]))
         for percent in percents_told(waited.done, k)
     ]
 
