@@ -3,17 +3,20 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
 
 from app.bootstrap import Application
+from app.calls.tables import calls
 from app.cases.rules.stages import Outcome
-from app.cases.tables import cases, members, persons
+from app.cases.tables import case_categories, cases, members, persons
 from app.circumstances.tables import case_parties, circumstances, parties, recoveries
 from app.cli.demo import organisations_of
+from app.escalation.store import FIRED
+from app.escalation.tables import timers
 from app.kernel.ids import new_id
 from app.statistics import service
 from app.statistics.rules.dimensions import Dimension
@@ -30,6 +33,13 @@ _AT_ONCE = 5_000
 _DESTINATIONS = ("TH", "TH", "TH", "MY", "KR", "JP", None)
 _SECTORS = ("fisheries", "construction", "domestic_work", "farming", "manufacturing", None)
 _PROVINCES = (*(f"KH-{number}" for number in range(1, 26)), None)
+_CURRENCIES = ("THB", "THB", "MYR", "KRW", "USD")
+_MORE_CATEGORIES = ("deployment_delay", "trafficking_forced_labour", "unclassified")
+_LINKED = (0, 1, 1, 2)  # companies of a case
+_WRITTEN_DOWN = (0, 0, 1, 1, 1, 2, 3, 9)  # people of a case, no more than it counts
+_AROUND: tuple[Table, ...] = (
+    circumstances, case_categories, persons, members, case_parties, recoveries, timers, calls,
+)  # fmt: skip
 Rows = dict[Table, list[dict[str, Any]]]
 
 
@@ -95,7 +105,9 @@ def _fill(application: Application) -> None:
     fill(office, Wanted(holders, until=now, every=_EVERY))
     rng = random.Random(5)
     with office.database.write() as connection:
-        ids = connection.execute(select(cases.c.id, cases.c.opened_at).order_by(cases.c.opened_at)).all()
+        ids = connection.execute(
+            select(cases.c.id, cases.c.opened_at, cases.c.member_count).order_by(cases.c.opened_at)
+        ).all()
         known = _companies(connection, workers[0].owner_id, now)
         for begin in range(0, len(ids), _AT_ONCE):
             _enrich(connection, rng, ids[begin : begin + _AT_ONCE], (known, workers[0].owner_id))
@@ -116,9 +128,9 @@ def _companies(connection: Connection, worker_id: Any, now: datetime) -> list[An
 
 
 def _enrich(connection: Connection, rng: random.Random, ids: Any, of: tuple[list[Any], Any]) -> None:  # noqa: ANN401 - rows
-    rows: Rows = {table: [] for table in (circumstances, persons, members, case_parties, recoveries)}
+    rows: Rows = {table: [] for table in _AROUND}
     for row in ids:
-        for table, values in _around(rng, row.id, row.opened_at, of):
+        for table, values in _around(rng, row, of):
             rows[table].append(values)
     for table, values_of in rows.items():
         connection.execute(insert(table), values_of)
@@ -141,34 +153,66 @@ def _changed(rng: random.Random, row: Any, place: int) -> dict[str, Any]:  # noq
 
 def _around(
     rng: random.Random,
-    case_id: UUID,
-    at: datetime,
+    case: Any,  # noqa: ANN401 - a row
     of: tuple[list[Any], Any],
 ) -> Iterator[tuple[Table, dict[str, Any]]]:
-    known, worker_id = of
+    """What hangs on a case: where it is from, kinds of problem, companies, people, money, a call."""
+    (known, worker_id), case_id, at = of, case.id, case.opened_at
     yield circumstances, {
         "case_id": case_id, "sector": rng.choice(_SECTORS), "origin_province": rng.choice(_PROVINCES),
         "updated_at": at, "updated_by": worker_id,
     }  # fmt: skip
-    yield case_parties, {
-        "case_id": case_id, "party_id": rng.choice(known), "added_at": at, "added_by": worker_id,
-    }  # fmt: skip
-    if rng.random() < 0.67:
-        person_id, wages = new_id(at), rng.choice((None, rng.randrange(10**7)))
-        yield persons, {
-            "id": person_id, "sex": rng.choice(("female", "male", "unknown")), "created_at": at,
-            "birth_date": rng.choice((None, date(rng.randrange(1960, 2015), 6, 1))),
+    if rng.random() < 0.3:
+        yield case_categories, {"case_id": case_id, "category": rng.choice(_MORE_CATEGORIES)}
+    for party_id in rng.sample(known, rng.choice(_LINKED)):
+        yield case_parties, {
+            "case_id": case_id, "party_id": party_id, "added_at": at, "added_by": worker_id,
         }  # fmt: skip
-        yield members, {
-            "id": new_id(at), "case_id": case_id, "person_id": person_id, "status": "active",
-            "outcome": rng.choice((None, None, "repatriated")), "wages_minor": wages,
-            "wages_currency": "THB" if wages is not None else None, "created_at": at,
-        }  # fmt: skip
+    for _ in range(min(case.member_count, rng.choice(_WRITTEN_DOWN))):
+        yield from _member(rng, case_id, at)
     if rng.random() < 0.1:
         yield recoveries, {
-            "id": new_id(at), "case_id": case_id, "minor": rng.randrange(10**7), "currency": "THB",
-            "day": at.date(), "worker_id": worker_id, "at": at,
+            "id": new_id(at), "case_id": case_id, "minor": rng.randrange(10**7),
+            "currency": rng.choice(_CURRENCIES), "day": at.date(), "worker_id": worker_id, "at": at,
         }  # fmt: skip
+    if rng.random() < 0.5:
+        yield timers, _fired(rng, case_id, at)
+    if rng.random() < 0.2:
+        yield calls, _call(rng, case_id, at, worker_id)
+
+
+def _member(rng: random.Random, case_id: UUID, at: datetime) -> Iterator[tuple[Table, dict[str, Any]]]:
+    person_id, wages = new_id(at), rng.choice((None, rng.randrange(10**7)))
+    yield persons, {
+        "id": person_id, "sex": rng.choice(("female", "male", "unknown")), "created_at": at,
+        "birth_year": rng.choice((None, rng.randrange(1960, 2024))),
+    }  # fmt: skip
+    yield members, {
+        "id": new_id(at), "case_id": case_id, "person_id": person_id, "status": "active",
+        "outcome": rng.choice((None, None, Outcome.REPATRIATED)), "wages_minor": wages,
+        "wages_currency": rng.choice(_CURRENCIES) if wages is not None else None, "created_at": at,
+    }  # fmt: skip
+
+
+def _fired(rng: random.Random, case_id: UUID, at: datetime) -> dict[str, Any]:
+    ended_at = at + timedelta(hours=rng.randrange(1, 48))
+    return {
+        "id": new_id(at), "case_id": case_id, "kind": rng.choice(("accept", "first_contact")),
+        "rung": rng.randrange(1, 4), "to_role": rng.choice(("owner", "duty_lead", "supervisor")),
+        "base_at": at, "due_at": ended_at, "state": FIRED, "armed_at": at, "armed_for": 1,
+        "ended_at": ended_at,
+    }  # fmt: skip
+
+
+def _call(rng: random.Random, case_id: UUID, at: datetime, worker_id: UUID) -> dict[str, Any]:
+    answered = rng.random() < 0.5
+    return {
+        "id": new_id(at), "kind": rng.choice(("hotline", "hotline", "missed")), "carrier": "twilio",
+        "account": "AC", "carrier_id": f"CA{new_id(at).hex}", "via": "+15005550006", "case_id": case_id,
+        "sender_kind": "phone", "step": "over", "language": rng.choice(("km", "km", "en")), "documents": 1,
+        "rung": [], "answered_by": worker_id if answered else None, "message": rng.random() < 0.3,
+        "began_at": at, "ended_at": at + timedelta(minutes=3), "ends_by": at + timedelta(hours=1),
+    }  # fmt: skip
 
 
 _CHANGED: Final = (

@@ -37,7 +37,7 @@ class Counting:
 
     def _contacts(self) -> ToldContacts:
         store = ContactStore(self.uow.connection)
-        came = store.came(self.scope)
+        came, callers = store.came(self.scope)
         number = {name: Counter[str]() for name in ("channel", "ended", "language", "hour")}
         for one in came:
             number["channel"][one.channel] += one.contacts
@@ -50,8 +50,8 @@ class Counting:
         if told["channel"] is None:
             told["ended"] = None  # they are parts of one channel
         shown = [phones[name] for name, volumes in told.items() if volumes is not None]
-        callers = told_callers(store.callers(self.scope), number["channel"].total(), shown, self.k)
-        return ToldContacts(**told, callers=callers)
+        different = told_callers(callers, number["channel"].total(), shown, self.k)
+        return ToldContacts(**told, callers=different)
 
     def _waits(self, cases: int) -> tuple[ToldWait, ...]:
         if not cases:

@@ -12,7 +12,7 @@ from app.identity.rules import Action, Worker
 from app.statistics import published
 from app.statistics.labels import Labels, Language
 from app.statistics.publishing import publish
-from app.statistics.reading import Reading
+from app.statistics.reading import HOME, YEARS, Reading, total_of
 from app.statistics.rules.dimensions import Dimension
 from app.statistics.rules.figures import (
     Caseload,
@@ -191,15 +191,17 @@ def summary(  # noqa: PLR0913, PLR0917 - what a report is about: none follows fr
 
 def _exact_summary(office: Office, wish: Wish) -> Summary:
     with _reading(office, wish) as reading:
+        # All tables together, for what one pass over the cases tells of several.
+        found = reading.tables((), YEARS, HOME, *((one,) for one in _TABLES))
         return Summary(
-            totals=reading.totals(),
-            tables=tuple(reading.table(one) for one in _TABLES),
+            totals=total_of(found[()]),
+            tables=tuple(found[one,] for one in _TABLES),
             contacts=reading.contacts(),
             times=reading.times(),
             escalations=reading.escalations(),
             outcomes=reading.outcomes(),
             money=reading.money(by_employer=True),
-            years=reading.years(),
+            years=reading.years_from(found[YEARS], found[HOME]),
             parties=reading.parties(at_least=REPEAT_FROM),
             caseload=reading.caseload(),
             quality=reading.quality(),
