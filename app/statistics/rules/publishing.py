@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.kernel.refusal import Refusal
+from app.statistics.rules.beside import Beside
 from app.statistics.rules.suppression import Counts, Star, Told, apart, is_fit, tell
 
 LEAST_K: Final = 5
@@ -119,6 +120,7 @@ class Figures:
     cells: tuple[Cell, ...]
     withheld: frozenset[str]  # dimensions of which nothing is told
     groups: tuple[Group, ...] | None = None  # None of a window that was frozen without any
+    beside: Beside | None = None  # None where nothing was frozen beside the tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Publication:
     pending: tuple[Window, ...]  # asked for, and not to be published yet
     withheld: Mapping[Window, frozenset[str]]
     groups: Mapping[Window, tuple[Group, ...] | None] = field(default_factory=dict)
+    beside: Mapping[Window, Beside] = field(default_factory=dict)  # of windows that have it
 
 
 def later(month: date, months: int) -> date:
