@@ -130,6 +130,18 @@ def test_cases_and_people_by_one_dimension_are_what_counting_by_hand_gives(town:
             assert len(found) > 1, dimension
 
 
+def test_tables_that_are_counted_together_are_what_counting_by_hand_gives(town: Town) -> None:
+    cuts = [(), *((one,) for one in Dimension), (D.YEAR, D.ORGANISATION), (D.YEAR, D.ORGANISATION, D.OUTCOME)]
+    cuts += [(D.SEX, D.DESTINATION), (D.INDICATOR, D.CATEGORY), (D.EMPLOYER, D.AGE_GROUP)]
+    for scope in (everything(BERLIN), everything(filters={D.SEX: ("male", None), D.URGENCY: ("U1", "U2")})):
+        with town.here.office.look() as uow:
+            found = counted(uow.connection, cuts, scope)
+        assert list(found) == cuts
+        for cut, counts in found.items():
+            by_values = {one.values: (one.cases, one.people) for one in counts}
+            assert by_values == by_hand(town, cut, scope), cut
+
+
 @pytest.mark.parametrize("seed", [3, 4])
 def test_cases_and_people_by_two_dimensions_are_what_counting_by_hand_gives(town: Town, seed: int) -> None:
     for pair in random.Random(seed).sample(list(combinations(Dimension, 2)), 12):
