@@ -134,7 +134,7 @@ class Publication:
     windows: tuple[Window, ...]
     pending: tuple[Window, ...]  # asked for, and not to be published yet
     withheld: Mapping[Window, frozenset[str]]
-    groups: Mapping[Window, tuple[Group, ...] | None] = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[Window, tuple[Group, ...] | None] = field(default_factory=dict)
     beside: Mapping[Window, Beside] = field(default_factory=dict)  # of windows that have it
 
 

@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,11 +33,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.cases.rules.stages import Queue
 from app.cases.tables import case_categories, cases
+from app.escalation.rules.calendar import Calendar, Span
 from app.escalation.rules.ladder import ClockKind, Ladders, Override, Profile
 from app.kernel.urgency import Urgency
 from app.statistics.rules.percentiles import PERCENTS, rank_of
 from app.statistics.rules.scope import Scope
-from app.statistics.rules.targets import CLOCKS, Piece, pieces_of_day, span_of
+from app.statistics.rules.targets import CLOCKS, pieces_of_day, span_of
 from app.statistics.store.dimensions import in_scope
 from app.statistics.store.sql import local_day, seconds_between
 
@@ -131,14 +133,14 @@ class TimeStore:
         number = (last - first).days + 1 if first and last else 0
         days = [first + timedelta(days=place) for place in range(number)] if first else []
         rows = [
-            _row(clock, level, piece)
+            written
             for level, profile in _profiles(ladders).items()
             if not profile.always
             for clock in CLOCKS
             for day in days
-            for piece in pieces_of_day(ladders.calendar, span_of(profile, clock), day)
+            for written in _rows_of_day(ladders.calendar, span_of(profile, clock), day, (clock, level))
         ]
-        return _as_rows(json.dumps(rows), sqlite=self._connection.dialect.name == "sqlite")
+        return _as_rows(f"[{','.join(rows)}]", sqlite=self._connection.dialect.name == "sqlite")
 
 
 def _waits(scope: Scope) -> CTE:
@@ -245,11 +247,16 @@ def _profiles(ladders: Ladders) -> dict[str, Profile]:
     return {level.value: ladders.profile(level.value) for level in Urgency}
 
 
-def _row(clock: ClockKind, level: str, piece: Piece) -> list[Any]:
-    by = _text(piece.by) if piece.by else None
-    return [
-        clock.value, level, piece.day.isoformat(), _text(piece.begins), _text(piece.ends), by, piece.seconds,
-    ]  # fmt: skip
+@lru_cache(maxsize=8_192)
+def _rows_of_day(calendar: Calendar, span: Span, day: date, of: tuple[ClockKind, str]) -> tuple[str, ...]:
+    """The pieces of a day as JSON: to write them takes as long as to judge all cases by them."""
+    return tuple(
+        json.dumps([
+            *of, piece.day.isoformat(), _text(piece.begins), _text(piece.ends),
+            _text(piece.by) if piece.by else None, piece.seconds,
+        ])
+        for piece in pieces_of_day(calendar, span, day)
+    )  # fmt: skip
 
 
 def _text(moment: datetime) -> str:
