@@ -8,7 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.kernel.refusal import Refusal
-from app.statistics.rules.suppression import Counts, Star, Told, apart, tell
+from app.statistics.rules.beside import Beside
+from app.statistics.rules.suppression import Counts, Star, Told, apart, is_fit, tell
 
 LEAST_K: Final = 5
 UNKNOWN: Final = "unknown"
@@ -102,6 +103,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """So many people of whom rows tell alike: their sex, where its column is told, and what they share."""
+
+    keys: Mapping[str, str]
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The frozen tables of one window. A cell that is in no table and in none of `withheld` holds nobody."""
 
@@ -110,6 +119,8 @@ class Figures:
     released_at: datetime
     cells: tuple[Cell, ...]
     withheld: frozenset[str]  # dimensions of which nothing is told
+    groups: tuple[Group, ...] | None = None  # None of a window that was frozen without any
+    beside: Beside | None = None  # None where nothing was frozen beside the tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,8 @@ class Publication:
     windows: tuple[Window, ...]
     pending: tuple[Window, ...]  # asked for, and not to be published yet
     withheld: Mapping[Window, frozenset[str]]
+    groups: Mapping[Window, tuple[Group, ...] | None] = field(default_factory=dict)
+    beside: Mapping[Window, Beside] = field(default_factory=dict)  # of windows that have it
 
 
 def later(month: date, months: int) -> date:
@@ -229,6 +242,15 @@ def select_cells(cells: Sequence[Cell], question: Question, own: str | None) -> 
     return tuple(cell for cell in cells if _is_wanted(cell, question, own))
 
 
+def select_groups(
+    groups: tuple[Group, ...] | None, question: Question, own: str | None
+) -> tuple[Group, ...] | None:
+    """Whose rows may be seen: an organisation sees those of whom it is told that they are its own."""
+    if groups is None or question.organisation_id is None:
+        return groups
+    return tuple(group for group in groups if group.keys.get(ORGANISATION) == own)
+
+
 def _is_wanted(cell: Cell, question: Question, own: str | None) -> bool:
     if question.organisation_id is not None and cell.keys.get(ORGANISATION, own) != own:
         return False
@@ -257,17 +279,13 @@ def _cases_told(
 ) -> dict[tuple[str, str], int]:
     """The numbers of cases that can be told beside those of people, by dimension and value."""
     everything = cases.get("", {}).get("", (0,))
-    if not _fits(everything, k):
+    if not is_fit(everything, k):
         return {}
     told = {("", ""): everything[0]}
     for dimension in hidden.keys() & cases.keys():
         values = apart(cases[dimension], k, hidden[dimension]) or ()
         told |= {(dimension, value): cases[dimension][value][0] for value in values}
     return told
-
-
-def _fits(number: Counts, k: int) -> bool:
-    return all(one == 0 or one >= k for one in number)
 
 
 def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -281,3 +299,13 @@ def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 def from_json(window: Window, said: Sequence[Mapping[str, Any]]) -> tuple[Cell, ...]:
     """What `as_json` wrote."""
     return tuple(Cell(window, one["keys"], one["people"], one["cases"], one["usd"]) for one in said)
+
+
+def groups_as_json(groups: Sequence[Group] | None) -> list[dict[str, Any]] | None:
+    """Groups of one window as JSON objects."""
+    return None if groups is None else [{"keys": dict(one.keys), "people": one.people} for one in groups]
+
+
+def groups_from_json(said: Sequence[Mapping[str, Any]] | None) -> tuple[Group, ...] | None:
+    """What `groups_as_json` wrote."""
+    return None if said is None else tuple(Group(one["keys"], one["people"]) for one in said)
