@@ -19,6 +19,7 @@ from app.cases.store.people import Person, person_values
 from app.cases.tables import cases, members, persons
 from app.cli.demo import organisations_of
 from app.exports.contents import headings
+from app.exports.labels import labelled, labels_of
 from app.exports.making import Making, make
 from app.exports.rules.asking import Format, Profile, Wanted
 from app.exports.rules.columns import COLUMNS, NARROW, Column, Sheet
@@ -141,8 +142,10 @@ def _of_cases(
     def ours(folder: Path) -> float:
         began = time.perf_counter()
         called = headings(office.rulebook.catalogues, columns, "en")
+        labels = {} if columns is NARROW else labels_of(office.rulebook, columns, "en")
         with office.snapshot() as uow, (folder / "cases.csv").open("wb") as out:
-            for piece in pieces(columns, [called], rows_of(uow).cases(columns, wanted, None)):
+            rows = labelled(rows_of(uow).cases(columns, wanted, None), labels)
+            for piece in pieces(columns, [called], rows):
                 out.write(piece)
         return time.perf_counter() - began
 
