@@ -1,67 +1,66 @@
-"""Triage: folding a text and deciding on it, for labelled texts and for the longest ones that come."""
+"""Triage: folding a text and deciding on it, for labelled texts and for the longest that can come."""
 
-import json
 import time
 from collections.abc import Callable
 
 from app.intake.rules.folding import fold
-from app.intake.rules.lexicon import load_lexicon
+from app.intake.rules.lexicon import Lexicon, load_lexicon
 from app.intake.rules.triage import decide
-from benchmarks.crowd import KHMER
 from benchmarks.engines import ROOT, Run
+from benchmarks.longest import LONGEST, longest, written
 from benchmarks.report import Result, median, percentile
 
-_LONGEST = 1_600
-_LABELLED = ROOT / "tests" / "rules" / "khmer" / "heldout.jsonl"
-_SHAPES = {
-    "sentences": " ".join(KHMER),
-    "one phrase over and over": "មិនបើកប្រាក់ខែ ",
-    "no blank at all": "ថៅកែមិនបើកប្រាក់ខែឱ្យខ្ញុំ៣ខែហើយ",
-    "signs under signs": "ក្ក្ក្ក្ក្ក្",
-    "Khmer in Latin letters": "thaokae min berk brak khae oy knhom 3 khae hery ",
-    "English": "boss took my passport and did not pay salary for 3 months, they lock the door ",
-    "Thai": "นายจ้างไม่จ่ายค่าแรงและยึดหนังสือเดินทาง ",
-    "digits": "1 2 3 4 5 6 7 8 9 0 ",
-    "one letter": "ក",
-}
+_TEXTS = ROOT / "tests" / "rules" / "khmer"
+_HELD_OUT = "heldout.jsonl"
 
 
 def run(given: Run) -> list[Result]:
-    """Microseconds of each text, and of texts of the greatest length in many shapes."""
+    """Microseconds of the processor for each text, and for the slowest texts of the greatest length."""
     lexicon = load_lexicon(ROOT / "config")
-    lines = _LABELLED.read_text("utf-8").splitlines()
-    labelled = [json.loads(line)["text"] for line in lines if line.strip()]
-    rounds = given.size(5, 25)
-    rows = []
-    folding = [_each(fold, labelled) for _ in range(rounds)]
-    deciding = [_each(lambda text: decide(text, lexicon), labelled) for _ in range(rounds)]
-    rows.append({
-        "texts": f"{len(labelled)} labelled",
-        "characters": sum(map(len, labelled)) // len(labelled),
+    texts = written(_TEXTS)
+    return [
+        _short(given, lexicon, [text for _, text in texts]),
+        _long(given, lexicon, list(longest(lexicon, texts, given.size(3, 25)))),
+    ]
+
+
+def _short(given: Run, lexicon: Lexicon, texts: list[str]) -> Result:
+    rounds = given.size(3, 15)
+    folding = [_each(fold, texts) for _ in range(rounds)]
+    deciding = [_each(lambda text: decide(text, lexicon), texts) for _ in range(rounds)]
+    row = {
+        "texts": f"{len(texts)} labelled",
+        "characters": sum(map(len, texts)) // len(texts),
         "fold, texts/s": 1 / median(sum(one) / len(one) for one in folding),
         "decide, µs": median(sum(one) / len(one) for one in deciding) * 1e6,
         "decide, µs p99": median(percentile(one, 0.99) for one in deciding) * 1e6,
         "decide, foldings": median(map(sum, deciding)) / median(map(sum, folding)),
-    })  # fmt: skip
-    for name, shape in _SHAPES.items():
-        text = (shape * _LONGEST)[:_LONGEST]
-        times = [_each(lambda text: decide(text, lexicon), [text])[0] for _ in range(2 * rounds)]
-        rows.append({
-            "texts": name,
-            "characters": len(text),
-            "fold, texts/s": 1 / median(_each(fold, [text])[0] for _ in range(2 * rounds)),
-            "decide, µs": median(times) * 1e6,
-            "decide, µs p99": max(times) * 1e6,
-            "decide, foldings": median(times) / median(_each(fold, [text])[0] for _ in range(2 * rounds)),
-        })  # fmt: skip
-    note = "p99 of one long text is its slowest round; foldings: how often it is folded in the time"
-    return [Result("Triage: fold and decide", rows, [note])]
+    }
+    return Result("Triage: fold and decide", [row], ["foldings: how often the texts are folded in the time"])
+
+
+def _long(given: Run, lexicon: Lexicon, made: list[tuple[str, str]]) -> Result:
+    """For each shape the slowest of its texts, by the best of several rounds and by the middle of them."""
+    rounds = given.size(5, 15)
+    slowest: dict[str, tuple[float, float]] = {}
+    for shape, text in made:
+        times = [_each(lambda text: decide(text, lexicon), [text])[0] for _ in range(rounds)]
+        best, middle = slowest.get(shape, (0.0, 0.0))
+        slowest[shape] = (max(best, min(times)), max(middle, median(times)))
+    ordered = sorted(slowest.items(), key=lambda one: -one[1][0])
+    rows = [
+        {"slowest of": name, "best, µs": best * 1e6, "middle, µs": middle * 1e6}
+        for name, (best, middle) in ordered
+    ]
+    note = f"{len(made)} texts of {LONGEST:,} characters, {rounds} rounds each, the processor's own time"
+    return Result("Triage: decide on the longest texts", rows, [note])
 
 
 def _each(act: Callable[[str], object], texts: list[str]) -> list[float]:
+    """The seconds that the processor spent on each: a busy neighbour's are not counted."""
     found = []
     for text in texts:
-        began = time.perf_counter()
+        began = time.thread_time()
         act(text)
-        found.append(time.perf_counter() - began)
+        found.append(time.thread_time() - began)
     return found

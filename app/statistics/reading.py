@@ -136,7 +136,7 @@ class Reading:
 
     @cached_property
     def kept(self) -> list[Kept]:
-        """How many targets were kept, by clock, urgency and month."""
+        """How many targets were kept, by clock and urgency."""
         return TimeStore(self.uow.connection).kept(self.scope, self.uow.rulebook.ladders, self.now)
 
     def _wait(self, clock: str, urgency: str | None, found: Measured | None, kept: list[Kept]) -> Wait:

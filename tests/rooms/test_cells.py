@@ -10,7 +10,17 @@ import pytest
 
 from app.exports.codebook import values_of
 from app.exports.labels import Labels, labelled, labels_of
-from app.exports.rules.asking import Cells, Format, Locale, Profile, Wanted, as_json, from_json
+from app.exports.rules.asking import (
+    Cells,
+    CellsUnfit,
+    Format,
+    Locale,
+    Profile,
+    Wanted,
+    as_json,
+    from_json,
+    must_make_sense,
+)
 from app.exports.rules.columns import COLUMNS, Cell, Column, Sheet
 from app.exports.writers.csv_file import pieces
 from app.usecases.rulebook import Rulebook
@@ -99,11 +109,12 @@ def test_files_for_programs_hold_codes_in_every_language(maker: Maker, form: For
     assert made.manifest["cells"] == "codes"
 
 
-def test_published_files_keep_the_codes_of_their_standards(maker: Maker) -> None:
-    for _ in range(11):
-        maker.a_member(maker.a_case(), sex="female")
-    rows = rows_of(maker.make(Profile.ANONYMISED, locale="km"), "people.csv")
-    assert {row["gender"] for row in rows} == {"Female"}
+@pytest.mark.parametrize("profile", [Profile.ANONYMISED, Profile.AGGREGATE])
+def test_published_files_keep_the_codes_of_their_standards(profile: Profile) -> None:
+    for form in (Format.CSV, Format.XLSX, Format.JSON, Format.NDJSON):
+        assert Wanted(profile, form, "km").cells_hold is Cells.CODES
+        with pytest.raises(CellsUnfit):
+            must_make_sense(Wanted(profile, form, "km", cells=Cells.LABELS))
 
 
 def test_a_code_that_nobody_knows_any_more_stays_as_it_is(maker: Maker) -> None:

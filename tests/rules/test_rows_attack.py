@@ -80,7 +80,7 @@ def star_of(of: list[Person], *, insiders: bool) -> Star:
 def published(of: list[Person], *, insiders: bool = False) -> Told:
     """The tables and the groups of these people, as a window of them is frozen."""
     star = star_of(of, insiders=insiders)
-    return figures_of(JANUARY, star, {}, K), groups_of(star, counts(of, *KIND, insiders=insiders), K)
+    return figures_of(JANUARY, star, (0,), K), groups_of(star, counts(of, *KIND, insiders=insiders), K)
 
 
 def careless(of: list[Person]) -> Told:
@@ -170,12 +170,14 @@ def test_h21_the_solver_finds_those_who_refused_where_rows_are_simply_without_th
 
 
 def test_h21_the_solver_finds_who_came_in_between_where_rows_are_counted_anew() -> None:
-    before, after = published(alike(40)), published([*alike(40), *alike(3)])
-    attacker = an_attacker(before, ([], []))
-    for cell in after[0]:
-        if cell.people is not None:
-            attacker.learn(cell.keys, cell.people, cell.people)
-    assert attacker.bounds(attacker.places({WINDOW: "1"})) == (3, 3)
+    before, after = published(alike(40)), published(alike(43))
+    kinds = {at: list(_kinds(at, ("all",))) for at in ("before", "between")}
+    attacker = Attacker([*boxed(kinds["before"], *before), *boxed(kinds["between"], *after)])
+    reads(attacker, "before", before[0], OF_TABLES, withheld_of(before[0]))
+    reads_rows(attacker, "before", before[1])
+    for number, group in enumerate(after[1]):
+        attacker.learn({BOX: str(number)}, group.people, group.people)
+    assert attacker.bounds(attacker.places({WINDOW: "between", BOX: "0"})) == (3, 3)
 
 
 def alike(number: int, has_row: str = YES) -> list[Person]:

@@ -14,8 +14,9 @@ from app.cli.measure import read_labelled
 from app.cli.triage import triage_app
 from app.intake.rules.lexicon import Lexicon, LexiconError, load_lexicon
 from app.intake.rules.romanised import sound, sounds, stem
+from app.intake.rules.scanning import scan, view
 from app.intake.rules.triage import decide
-from app.intake.rules.tries import build_tries, ends
+from app.intake.rules.tries import build_tries
 from app.kernel.language import Language, Script
 from app.kernel.urgency import Urgency
 
@@ -175,20 +176,32 @@ _LETTERS = "កខគ"
 @given(st.lists(st.text(_LETTERS, min_size=1, max_size=4), min_size=1), st.text(_LETTERS + " ", max_size=12))
 def test_every_term_is_found_wherever_it_stands_with_or_without_blanks(terms: list[str], text: str) -> None:
     tries = build_tries(("khmer", term, term, 1.0) for term in terms)
-    squeezed = text.split()
-    whole = " ".join(squeezed)
-    for start in range(len(whole)):
-        if whole[start] == " ":
-            continue
-        found = {
-            group for _, entries in ends(whole, start, tries.letters, blanks=True) for group, _ in entries
-        }
-        assert found == {term for term in terms if whole[start:].replace(" ", "").startswith(term)}
+    seen = view(text, tries)
+    found = {(hit.start, hit.group) for hit in scan(seen, tries)}
+    assert found == {
+        (start, term)
+        for start, letter in enumerate(seen.loose)
+        for term in terms
+        if letter != " " and seen.loose[start:].replace(" ", "").startswith(term)
+    }
+
+
+def _found(text: str, *terms: str) -> set[tuple[str, int, int]]:
+    tries = build_tries(("khmer", term, term, 1.0) for term in terms)
+    return {(hit.group, hit.start, hit.end) for hit in scan(view(text, tries), tries)}
 
 
 def test_a_term_with_a_blank_hides_no_other() -> None:
-    tries = build_tries([("khmer", "កខ abc", "one", 1.0), ("khmer", "កខគ", "two", 1.0)])
-    assert [entries for _, entries in ends("កខ គ", 0, tries.letters, blanks=True)] == [[("two", 1.0)]]
+    assert _found("កខ គ", "កខ abc", "កខគ") == {("កខគ", 0, 4)}
+
+
+def test_a_term_ends_where_a_cluster_does_even_if_a_blank_stands_inside_it() -> None:
+    assert _found("កា", "ក", "កា") == {("កា", 0, 2)}
+    assert _found("ក ា ខ", "ក", "កា", "កាខ") == {("ក", 0, 1), ("កា", 0, 3), ("កាខ", 0, 5)}
+
+
+def test_no_term_begins_with_a_subscript_even_if_a_blank_stands_before_it() -> None:
+    assert _found("ប ្ រ ា ក", "ប្រាក", "រាក") == {("ប្រាក", 0, 9)}
 
 
 def test_the_reasons_are_the_same_in_every_process() -> None:

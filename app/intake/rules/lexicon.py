@@ -73,11 +73,12 @@ class Plan:
     """Patterns in order, each under the groups of one of its places: without them it cannot hold.
 
     The place taken is the one whose groups the fewest patterns name, so that most patterns are never
-    tried on a text.
+    tried on a text. `named_before` holds the patterns that one before them, or they themselves, name.
     """
 
     patterns: tuple[Pattern, ...]
     by_group: Mapping[str, tuple[int, ...]]
+    named_before: frozenset[str]
 
     @classmethod
     def of(cls, patterns: Iterable[Pattern]) -> "Plan":
@@ -85,10 +86,16 @@ class Plan:
         kept = tuple(patterns)
         named = Counter(group for pattern in kept for place in pattern.words for group in place)
         by_group: dict[str, list[int]] = {}
+        names: set[str] = set()
+        named_before = set()
         for at, pattern in enumerate(kept):
+            names.update(*pattern.words)
+            if pattern.id in names:
+                named_before.add(pattern.id)
             for group in min(pattern.words, key=lambda place: sum(named[group] for group in place)):
                 by_group.setdefault(group, []).append(at)
-        return cls(kept, {group: tuple(places) for group, places in by_group.items()})
+        found_under = {group: tuple(places) for group, places in by_group.items()}
+        return cls(kept, found_under, frozenset(named_before))
 
     def mark(self, due: bytearray, groups: Iterable[str]) -> None:
         """Set the places in `due` of the patterns that these groups may satisfy."""

@@ -2,12 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from app.intake.rules.lexicon import Pattern, Plan
-from app.intake.rules.scanning import Hit
+from app.intake.rules.tries import Hit
 
 _START: Final = attrgetter("start")
 _MOST_PER_GROUP: Final = 16
@@ -43,12 +43,21 @@ class Index:
         # The keys of `by_group` once more: a set is compared with a set by the smaller, with a dict by
         # walking all of the dict, which rules do hundreds of times.
         self.present: set[str] = set()
-        self._joined: dict[frozenset[str], tuple[list[Hit], list[int]]] = {}
+        self._joined: dict[frozenset[str], list[Hit]] = {}
+        self._starts: dict[frozenset[str], list[int]] = {}
         self._denials: dict[int, list[Hit]] | None = None
+        self._denied: dict[int, list[Hit]] | None = None
         # Phrases, whose own words have been judged already.
         self.made: set[str] = set()
+        # As `add` does; hundreds of calls for one text would take longer than the work.
+        by_group = self.by_group
         for hit in hits:
-            self.add(hit)
+            kept = by_group.get(hit[0])
+            if kept is None:
+                by_group[hit[0]] = [hit]
+            elif len(kept) < _MOST_PER_GROUP:
+                kept.append(hit)
+        self.present.update(by_group)
 
     def add(self, hit: Hit) -> None:
         """Keep a hit, up to a number per group that no real text reaches."""
@@ -61,23 +70,35 @@ class Index:
 
     def forget(self, group: str) -> None:
         """Join the lists with this group afresh: it has changed."""
-        for groups in [groups for groups in self._joined if group in groups]:
-            del self._joined[groups]
+        for groups in [groups for groups in self._starts if group in groups]:
+            del self._starts[groups]
+            self._joined.pop(groups, None)
 
-    def any_of(self, groups: frozenset[str]) -> tuple[list[Hit], list[int]]:
-        """All hits of several groups in order of place, and where each begins."""
+    def any_of(self, groups: frozenset[str]) -> list[Hit]:
+        """All hits of several groups in order of place."""
         joined = self._joined.get(groups)
         if joined is None:
             present = groups & self.present
             if len(present) == 1:
-                hits = self.by_group[next(iter(present))]
+                joined = self.by_group[next(iter(present))]
             else:
                 # Each list is in order already; the sort only merges them. Groups are taken by name, so
                 # that what stands in one place comes in the same order in every process.
-                hits = [hit for group in sorted(present) for hit in self.by_group[group]]
-                hits.sort(key=_START)
-            joined = self._joined[groups] = (hits, [hit.start for hit in hits])
+                joined = list(chain.from_iterable(map(self.by_group.__getitem__, sorted(present))))
+                joined.sort(key=_START)
+            self._joined[groups] = joined
         return joined
+
+    def starts_of(self, groups: frozenset[str]) -> list[int]:
+        """Where the hits of `any_of` begin, one by one: enough to see that none is near."""
+        starts = self._starts.get(groups)
+        if starts is None:
+            present = groups & self.present
+            starts = [hit.start for group in present for hit in self.by_group[group]]
+            if len(present) > 1:
+                starts.sort()
+            self._starts[groups] = starts
+        return starts
 
     def denials(self) -> dict[int, list[Hit]]:
         """The words that deny, by where they end."""
@@ -85,11 +106,20 @@ class Index:
             self._denials = {}
             # "If I do not sleep with him, he …" is a threat, not a denial.
             conditions = {hit.end + blank for hit in self.by_group.get("if", ()) for blank in (0, 1)}
-            for hit in self.any_of(_DENIALS)[0]:
+            for hit in chain.from_iterable(self.by_group.get(group, ()) for group in _DENIALS):
                 if hit.start in conditions:
                     continue
                 self._denials.setdefault(hit.end, []).append(hit)
         return self._denials
+
+    def denied(self) -> dict[int, list[Hit]]:
+        """The words that deny, by the places directly behind them."""
+        if self._denied is None:
+            self._denied = {}
+            for end, words in self.denials().items():
+                for place in range(end, end + _DENIED_WITHIN + 1):
+                    self._denied.setdefault(place, []).extend(words)
+        return self._denied
 
     def has(self, groups: frozenset[str]) -> bool:
         """Whether any of the groups was found."""
@@ -109,22 +139,26 @@ def grow(index: Index, phrases: Plan) -> None:
             index.add(hit)
         if made:
             index.made.add(phrase.id)
-            index.forget(phrase.id)
+            if phrase.id in phrases.named_before:
+                index.forget(phrase.id)
             phrases.mark(due, (phrase.id,))
 
 
 def is_denied(match: Match, index: Index) -> bool:
     """Whether the text says that this did not happen: `my boss never hits`."""
-    denials = index.denials()
-    if not denials:
+    denied = index.denied()
+    if not denied:
         return False
-    # Plain loops: this is asked some hundred times for one text.
+    # A plain loop: this is asked some hundred times for one text.
     for part in match.parts:
-        if part.group in _THINGS or part.group in index.made:
-            continue
-        for end in range(part.start - _DENIED_WITHIN, part.start + 1):
-            if end in denials and not all(_holds(match, denial) for denial in denials[end]):
-                return True
+        denials = denied.get(part[1])
+        if (
+            denials
+            and part.group not in _THINGS
+            and part.group not in index.made
+            and not all(_holds(match, denial) for denial in denials)
+        ):
+            return True
     return False
 
 
@@ -147,80 +181,83 @@ def surest(index: Index, rule: Pattern) -> Match | None:
 def find(index: Index, pattern: Pattern) -> Iterator[Match]:
     """Where the pattern is satisfied, in order of place, a bounded number of times."""
     present = index.present
+    if not pattern.without.isdisjoint(present):
+        return
     for groups in pattern.words:
         if groups.isdisjoint(present):
             return
-    if pattern.without and index.has(pattern.without):
-        return
-    places = [index.any_of(groups) for groups in pattern.words]
-    firsts = places[0][0][:_MOST_PER_GROUP]
-    if len(places) == 1:
-        parted: Iterable[list[Hit] | None] = ([first] for first in firsts)
+    firsts = index.any_of(pattern.words[0])[:_MOST_PER_GROUP]
+    if len(pattern.words) == 1:
+        for first in firsts:
+            yield _joined(pattern, [first])
     elif pattern.ordered:
-        parted = (
-            _chain(first, places, pattern.gap) for first in _followed(firsts, places[1][1], pattern.gap)
-        )
+        yield from _in_order(index, pattern, firsts)
     else:
-        parted = (_nearby(first, places, pattern.gap) for first in _beside(firsts, places[1][1], pattern.gap))
-    for parts in parted:
-        if parts:
-            yield _joined(pattern, parts)
+        yield from _together(index, pattern, firsts)
 
 
-def _followed(firsts: Iterable[Hit], starts: list[int], gap: int) -> Iterator[Hit]:
-    """Those after which the second place has a hit within the gap: most are done with here."""
-    size = len(starts)
+def _in_order(index: Index, pattern: Pattern, firsts: list[Hit]) -> Iterator[Match]:
+    """Each first with those after it in the given order; most end where none of the second place is near."""
+    starts = index.starts_of(pattern.words[1])
+    gap, size = pattern.gap, len(starts)
     for first in firsts:
         _, start, end, _ = first
         low = end - _SLACK
         at = bisect_left(starts, low if low > start else start + 1)
-        if at < size and starts[at] - end <= gap:
-            yield first
+        if at < size and starts[at] - end <= gap and (parts := _chain(index, pattern, first)):
+            yield _joined(pattern, parts)
 
 
-def _beside(firsts: Iterable[Hit], starts: list[int], within: int) -> Iterator[Hit]:
-    """Those around which the second place has a hit near enough."""
-    size = len(starts)
+def _together(index: Index, pattern: Pattern, firsts: list[Hit]) -> Iterator[Match]:
+    """Each first with the others around it, in any order."""
+    starts = index.starts_of(pattern.words[1])
+    within, size = pattern.gap, len(starts)
     for first in firsts:
         _, start, end, _ = first
         at = bisect_left(starts, end - within)
-        if at < size and starts[at] <= start + within:
-            yield first
+        if at < size and starts[at] <= start + within and (parts := _nearby(index, pattern, first)):
+            yield _joined(pattern, parts)
 
 
 def _joined(pattern: Pattern, parts: list[Hit]) -> Match:
     if len(parts) == 1:
-        hit = parts[0]
-        return Match(pattern, hit.start, hit.end, pattern.weight * hit.weight, (hit,))
-    _, starts, ends, weights = zip(*parts, strict=True)
-    return Match(pattern, min(starts), max(ends), pattern.weight * min(weights), tuple(parts))
+        _, start, end, weight = parts[0]
+    else:
+        _, starts, ends, weights = zip(*parts, strict=True)
+        start, end, weight = min(starts), max(ends), min(weights)
+    return Match(pattern, start, end, pattern.weight * weight, tuple(parts))
 
 
-_Places = list[tuple[list[Hit], list[int]]]
-
-
-def _chain(first: Hit, places: _Places, gap: int, depth: int = 1) -> list[Hit] | None:
+def _chain(index: Index, pattern: Pattern, first: Hit, depth: int = 1) -> list[Hit] | None:
     """The hits in the given order, each within the gap of the one before; the nearest are tried first."""
-    if depth == len(places):
+    if depth == len(pattern.words):
         return [first]
-    options, starts = places[depth]
-    at = bisect_left(starts, max(first.start + 1, first.end - _SLACK))
-    for hit in options[at : at + _MOST_NEXT]:
-        if hit.start - first.end > gap:
+    _, start, end, _ = first
+    groups = pattern.words[depth]
+    starts = index.starts_of(groups)
+    at = bisect_left(starts, max(start + 1, end - _SLACK))
+    if at == len(starts) or starts[at] - end > pattern.gap:
+        return None
+    for hit in index.any_of(groups)[at : at + _MOST_NEXT]:
+        if hit.start - end > pattern.gap:
             break
-        rest = _chain(hit, places, gap, depth + 1)
+        rest = _chain(index, pattern, hit, depth + 1)
         if rest:
             return [first, *rest]
     return None
 
 
-def _nearby(first: Hit, places: _Places, within: int) -> list[Hit] | None:
+def _nearby(index: Index, pattern: Pattern, first: Hit) -> list[Hit] | None:
     """One hit of every place, none overlapping another, all within one stretch around the first."""
+    within = pattern.gap
     chosen = [first]
     begin, end = first.start, first.end
-    for options, starts in places[1:]:
+    for groups in pattern.words[1:]:
+        starts = index.starts_of(groups)
         best: Hit | None = None
-        for hit in options[bisect_left(starts, end - within) : bisect_right(starts, begin + within)]:
+        for hit in index.any_of(groups)[
+            bisect_left(starts, end - within) : bisect_right(starts, begin + within)
+        ]:
             if max(end, hit.end) - min(begin, hit.start) > within or any(
                 hit.start < other.end and other.start < hit.end for other in chosen
             ):

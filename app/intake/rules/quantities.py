@@ -47,6 +47,15 @@ def _any(words: str) -> str:
     return "|".join(map(re.escape, keys))
 
 
+def _whole(words: str, behind: str = "") -> str:
+    """The same alternation of Latin words, none of which begins inside a word.
+
+    Each begins with its first letter and not with what may not stand before it: a search for letters is
+    several times as fast.
+    """
+    return "|".join(f"{word[0]}(?<![a-z]{word[0]}){word[1:]}{behind}" for word in words.split("|"))
+
+
 _NUMBER: Final = (
     r"(?:(?<![\w.,])[0-9]{1,4}|(?<![a-z])(?:"
     + "|".join(map(re.escape, sorted(_VALUES, key=len, reverse=True)))
@@ -66,16 +75,22 @@ _WE_ARE: Final = re.compile(r"(?:we are|we have|us|group of|yerng|yeung|พว�
 _MONTHS: Final = re.compile(rf"(?:{_any('ខែ khae khe month months mth mths เดือน bulan')})" + _WHOLE_WORD)
 _YEARS: Final = re.compile(rf"(?:{_any('ឆ្នាំ chnam chhnam year years ปี tahun')})" + _WHOLE_WORD)
 _AGED: Final = re.compile(rf"(?:{_any('អាយុ ayu aayu ayo age aged อายุ umur berumur')})" + _WHOLE_WORD)
-_OLD: Final = re.compile(r"(?:years?|yrs?)?[ -]*(?:old|girl|boy)|yo(?![a-z])|y/o")
-_I_AM: Final = re.compile(
-    r"(?<![a-z])(?:son|daughter|child|sister|brother|girl|boy|niece|nephew) "
+_OLD: Final = re.compile(
+    "(?:"
+    + "|".join(f"{before}(?:old|girl|boy)" for before in (r"years?[ -]*", r"yrs?[ -]*", " [ -]*", "-[ -]*"))
+    + "|old|girl|boy|yo(?![a-z])|y/o)"
+)
+_CHILD_IS: Final = re.compile(
+    rf"(?:{_whole('son|daughter|child|sister|brother|girl|boy|niece|nephew')}) "
     r"([0-9]{1,2}) *(?:years?|yrs?)(?! ago)"
-    r"|(?<![a-z])(?:i am|im|she is|he is|she|he|only) ([0-9]{1,2})(?= *(?:$|[.,!?;]|and|but|now|years?))"
+)
+_I_AM: Final = re.compile(
+    rf"(?:{_whole('i am|im|she is|he is|she|he|only')}) ([0-9]{{1,2}})(?= *(?:$|[.,!?;]|and|but|now|years?))"
 )
 # "Grandchild 12 years": fewer than six may be how long it has gone on.
 _YOUNG: Final = re.compile(
     rf"(?:{_any('កូន កូនស្រី កូនប្រុស ចៅ ចៅស្រី ចៅប្រុស ក្មួយ ក្មួយស្រី ក្មួយប្រុស ប្អូនស្រី ប្អូនប្រុស ក្មេង ក្មេងស្រី')}"
-    r"|(?<![a-z])(?:kon|jao|chao|kmouy|kmuoy|oun|kmeng)(?: srey| proh| bros)?) ?([6-9]|1[0-7]) ?"
+    rf"|{_whole('kon|jao|chao|kmouy|kmuoy|oun|kmeng', '(?: srey| proh| bros)?')}) ?([6-9]|1[0-7]) ?"
     rf"(?:{_any('ឆ្នាំ chnam chhnam')}){_WHOLE_WORD}(?! ?(?:{_any('ហើយ hery hz')}))"
 )
 
@@ -130,5 +145,7 @@ def minor(loose: str) -> Amount | None:
         if number:
             ages.append(Amount(_value(number[1]), word.start(), number.end()))
     ages += [Amount(int(said[1]), said.start(), said.end()) for said in _YOUNG.finditer(loose)]
-    ages += [Amount(int(said[1] or said[2]), said.start(), said.end()) for said in _I_AM.finditer(loose)]
+    told = [Amount(int(said[1]), said.start(), said.end()) for said in _CHILD_IS.finditer(loose)]
+    told += [Amount(int(said[1]), said.start(), said.end()) for said in _I_AM.finditer(loose)]
+    ages += sorted(told, key=lambda age: age.start)
     return next((age for age in ages if 0 < age.value < ADULT), None)

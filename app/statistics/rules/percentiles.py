@@ -29,12 +29,10 @@ def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     return ordered[rank_of(percent, len(ordered)) - 1]
 
 
-def rounded(seconds: int | None) -> int | None:
+def rounded(seconds: int) -> int:
     """The time as it may be published: to 5 minutes below an hour, to the hour below a day, to the day above.
 
     A percentile is the time of one person's case; rounded upwards, it is that of nobody.
     """
-    if seconds is None:
-        return None
     step = next((step for below, step in _STEPS if seconds < below), _DAY)
     return -(-seconds // step) * step

@@ -83,15 +83,13 @@ class ContactStore:
                 found.append(Came(row.channel, row.ended, row.language, int(row.hour), row.contacts))
         return found, phones
 
-    def callers_by(self, scope: Scope, name: str | None) -> list[int]:
-        """From how many different phones contacts came, for each month and value of one thing, if any."""
+    def callers_by(self, scope: Scope, name: str) -> dict[str, int]:
+        """From how many different phones contacts came, by channel, language, hour, or end of calls."""
         came = _came(scope).subquery()
-        month = func.substr(came.c.hour, 1, 7)
-        parts = {None: month, "hour": func.substr(came.c.hour, 12, 2)}
-        part = parts[name] if name in parts else came.c[str(name)]
-        inner = select(month.label("month"), part.label("part"), came.c.phone).subquery()
-        asked = select(func.count(inner.c.phone.distinct())).group_by(inner.c.month, inner.c.part)
-        return [int(number) for number in self._connection.execute(asked).scalars()]
+        part = func.substr(came.c.hour, 12, 2) if name == "hour" else came.c[name]
+        inner = select(part.label("part"), came.c.phone).where(part.is_not(None)).subquery()
+        asked = select(inner.c.part, func.count(inner.c.phone.distinct())).group_by(inner.c.part)
+        return {value: int(number) for value, number in self._connection.execute(asked)}
 
 
 def _came(scope: Scope) -> CompoundSelect[Any]:

@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,13 +33,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.cases.rules.stages import Queue
 from app.cases.tables import case_categories, cases
+from app.escalation.rules.calendar import Calendar, Span
 from app.escalation.rules.ladder import ClockKind, Ladders, Override, Profile
 from app.kernel.urgency import Urgency
 from app.statistics.rules.percentiles import PERCENTS, rank_of
 from app.statistics.rules.scope import Scope
-from app.statistics.rules.targets import CLOCKS, Piece, pieces_of_day, span_of
+from app.statistics.rules.targets import CLOCKS, pieces_of_day, span_of
 from app.statistics.store.dimensions import in_scope
-from app.statistics.store.sql import local_day, local_month, seconds_between
+from app.statistics.store.sql import local_day, seconds_between
 
 CLOSE: Final = "close"
 _DONE: Final[Mapping[str, ColumnElement[Any]]] = {
@@ -63,11 +65,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many cases of an urgency, opened in a month, got in time or late what a clock waits for."""
+    """How many cases of an urgency got in time or late what a clock waits for."""
 
     clock: str
     urgency: str
-    month: str
     in_time: int
     late: int
 
@@ -112,29 +113,14 @@ class TimeStore:
                     found[clock, row.urgency] += number
         return found
 
-    def done_by_month(self, scope: Scope) -> dict[str, list[int]]:
-        """For each clock, in how many cases it was done, by the month of opening."""
-        opened = (
-            select(local_month(cases.c.opened_at, scope.zone).label("month"), *_DONE.values())
-            .where(in_scope(scope))
-            .subquery()
-        )
-        done = (func.count(opened.c[moment.name]) for moment in _DONE.values())
-        found: dict[str, list[int]] = {}
-        for row in self._connection.execute(select(*done).group_by(opened.c.month)):
-            for clock, number in zip(_DONE, row, strict=True):
-                if number:
-                    found.setdefault(clock, []).append(number)
-        return found
-
     def kept(self, scope: Scope, ladders: Ladders, now: datetime) -> list[Kept]:
-        """How many targets were kept, by clock, urgency and month of opening."""
+        """How many targets were kept, by clock and urgency."""
         opened, pieces = _opened(scope, ladders), self._pieces(scope, ladders)
         judged = union_all(*(_judged(clock, opened, pieces, ladders, now) for clock in CLOCKS)).subquery()
         asked = select(*judged.c, func.count().label("number")).group_by(*judged.c)
-        found: dict[tuple[str, str, str], Counter[str | None]] = {}
+        found: dict[tuple[str, str], Counter[str | None]] = {}
         for row in self._connection.execute(asked):
-            found.setdefault((row.clock, row.urgency, row.month), Counter())[row.verdict] += row.number
+            found.setdefault((row.clock, row.urgency), Counter())[row.verdict] += row.number
         return [Kept(*key, of[_IN_TIME], of[_LATE]) for key, of in found.items()]
 
     def _pieces(self, scope: Scope, ladders: Ladders) -> CTE:
@@ -147,14 +133,14 @@ class TimeStore:
         number = (last - first).days + 1 if first and last else 0
         days = [first + timedelta(days=place) for place in range(number)] if first else []
         rows = [
-            _row(clock, level, piece)
+            written
             for level, profile in _profiles(ladders).items()
             if not profile.always
             for clock in CLOCKS
             for day in days
-            for piece in pieces_of_day(ladders.calendar, span_of(profile, clock), day)
+            for written in _rows_of_day(ladders.calendar, span_of(profile, clock), day, (clock, level))
         ]
-        return _as_rows(json.dumps(rows), sqlite=self._connection.dialect.name == "sqlite")
+        return _as_rows(f"[{','.join(rows)}]", sqlite=self._connection.dialect.name == "sqlite")
 
 
 def _waits(scope: Scope) -> CTE:
@@ -201,8 +187,7 @@ def _opened(scope: Scope, ladders: Ladders) -> CTE:
     return (
         select(
             cases.c.urgency, cases.c.opened_at, cases.c.accepted_at, cases.c.first_contact_at,
-            cases.c.closed_at, local_month(cases.c.opened_at, scope.zone).label("month"),
-            local_day(cases.c.opened_at, scope.zone).label("day"), level.label("level"),
+            cases.c.closed_at, local_day(cases.c.opened_at, scope.zone).label("day"), level.label("level"),
         )
         .where(in_scope(scope))
         .cte("opened")
@@ -231,16 +216,14 @@ def _overridden(override: Override) -> ColumnElement[bool]:
 
 
 def _judged(clock: ClockKind, opened: CTE, pieces: CTE, ladders: Ladders, now: datetime) -> Select[Any]:
-    """The urgency and month of each case, and whether it got what the clock waits for in time."""
+    """The urgency of each case, and whether it got what the clock waits for in time."""
     on_piece = and_(
         pieces.c.clock == clock.value, pieces.c.level == opened.c.level, pieces.c.day == opened.c.day,
         opened.c.opened_at >= pieces.c.begins, opened.c.opened_at < pieces.c.ends,
     )  # fmt: skip
     verdict = _verdict(clock, opened, pieces, ladders, now).label("verdict")
     named = literal(clock.value, String).label("clock")
-    return select(named, opened.c.urgency, opened.c.month, verdict).select_from(
-        opened.outerjoin(pieces, on_piece)
-    )
+    return select(named, opened.c.urgency, verdict).select_from(opened.outerjoin(pieces, on_piece))
 
 
 def _verdict(
@@ -264,11 +247,16 @@ def _profiles(ladders: Ladders) -> dict[str, Profile]:
     return {level.value: ladders.profile(level.value) for level in Urgency}
 
 
-def _row(clock: ClockKind, level: str, piece: Piece) -> list[Any]:
-    by = _text(piece.by) if piece.by else None
-    return [
-        clock.value, level, piece.day.isoformat(), _text(piece.begins), _text(piece.ends), by, piece.seconds,
-    ]  # fmt: skip
+@lru_cache(maxsize=8_192)
+def _rows_of_day(calendar: Calendar, span: Span, day: date, of: tuple[ClockKind, str]) -> tuple[str, ...]:
+    """The pieces of a day as JSON: to write them takes as long as to judge all cases by them."""
+    return tuple(
+        json.dumps([
+            *of, piece.day.isoformat(), _text(piece.begins), _text(piece.ends),
+            _text(piece.by) if piece.by else None, piece.seconds,
+        ])
+        for piece in pieces_of_day(calendar, span, day)
+    )  # fmt: skip
 
 
 def _text(moment: datetime) -> str:
