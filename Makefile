@@ -10,7 +10,8 @@ FROM_SOURCE := --no-binary libhxl,python-io-wrapper
 PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 
 WORKERS ?= 2
-PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS)
+# Each worker keeps to its part, and takes from the other when it is done: few load the same things twice.
+PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal
 # These need no database, so they run once only, in the SQLite half.
 WITHOUT_DATABASE := tests/rules tests/house tests/peers
 CODE := app tests $(if $(wildcard benchmarks/*.py),benchmarks)

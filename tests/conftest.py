@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -35,6 +36,15 @@ def pytest_configure() -> None:
     gc.disable()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What asks for no database says the same on both engines, so it runs once only, in the SQLite half."""
+    if ENGINE != "postgresql":
+        return
+    kept = {item for item in items if {"template", "cluster"} & set(getattr(item, "fixturenames", ()))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays to the end. Without this it is looked through for garbage again and again."""
     gc.freeze()
@@ -47,6 +57,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("SPEAN_") and name != "SPEAN_TEST_ENGINE":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_loop() -> Iterator[None]:
+    """All clients of the process speak to the application in one event loop."""
+    with start_blocking_portal() as portal:
+        Installation.loop = portal
+        yield
+        Installation.loop = None
 
 
 @pytest.fixture(scope="session")

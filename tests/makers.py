@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+from anyio.from_thread import BlockingPortal
 from starlette.testclient import TestClient
 
 from app.bootstrap import Application, Written, build, read_files
@@ -55,6 +56,8 @@ class Installation:
     clock: FakeClock
     _client: TestClient | None = None
     _tokens: dict[UUID, str] = field(default_factory=dict)
+    # As a server has one. Without it a client makes a loop and its threads for each request.
+    loop: ClassVar[BlockingPortal | None] = None
 
     @property
     def office(self) -> Office:
@@ -65,6 +68,7 @@ class Installation:
         """Every door, in this process and without the worker's threads."""
         if self._client is None:
             self._client = TestClient(create_app(self.application), raise_server_exceptions=False)
+            self._client.portal = self.loop
         return self._client
 
     def a_worker(

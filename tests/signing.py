@@ -45,6 +45,7 @@ class Elsewhere:
 
     def __init__(self, here: Installation, address: str, *, proxy: str = PROXY) -> None:
         self._client = TestClient(here.client.app, client=(proxy, 4711))
+        self._client.portal = here.loop
         self._headers = {"X-Forwarded-For": address}
 
     def sign_in(self, username: str, password: str = PASSWORD, **more: str) -> Response:

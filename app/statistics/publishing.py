@@ -114,9 +114,8 @@ def _beside(uow: UnitOfWork, scope: Scope, now: datetime, counted: Counted) -> B
     """What may be told beside the tables. What an organisation could subtract is not worked out for it."""
     if uow.rulebook.small_cell_insiders:
         return None
-    number = counted.cases.get("", {}).get("", (0,))[0]
     people = sum(count[0] for count in counted.star.columns.values())
-    return Counting(uow, scope, now, uow.rulebook.small_cell_k).beside(cases=number, people=people)
+    return Counting(uow, scope, now, uow.rulebook.small_cell_k).beside(cases=counted.cases[0], people=people)
 
 
 def _answer(

@@ -102,8 +102,7 @@ def tables_of(cases: Sequence[Seen]) -> list[Cell]:
     """The released tables of these cases, in each of which there is one person."""
     by = Counter(one.destination for one in cases)
     star = Star({"male": (len(cases),)}, {"destination": {d: {"male": (n,)} for d, n in by.items()}})
-    numbers = {"": {"": (len(cases),)}, "destination": {d: (n,) for d, n in by.items()}}
-    return figures_of(JANUARY, star, numbers, K)
+    return figures_of(JANUARY, star, (len(cases),), K)
 
 
 def who_knows(cells: Sequence[Cell], told: ToldWait) -> Solver:

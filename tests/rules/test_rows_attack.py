@@ -80,7 +80,7 @@ def star_of(of: list[Person], *, insiders: bool) -> Star:
 def published(of: list[Person], *, insiders: bool = False) -> Told:
     """The tables and the groups of these people, as a window of them is frozen."""
     star = star_of(of, insiders=insiders)
-    return figures_of(JANUARY, star, {}, K), groups_of(star, counts(of, *KIND, insiders=insiders), K)
+    return figures_of(JANUARY, star, (0,), K), groups_of(star, counts(of, *KIND, insiders=insiders), K)
 
 
 def careless(of: list[Person]) -> Told:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.kernel.refusal import Refusal
 from app.statistics.rules.beside import Beside
-from app.statistics.rules.suppression import Counts, Star, Told, apart, is_fit, tell
+from app.statistics.rules.suppression import Counts, Star, Told, is_fit, tell
 
 LEAST_K: Final = 5
 UNKNOWN: Final = "unknown"
@@ -26,8 +26,6 @@ AGE_BANDS: Final[tuple[tuple[str, int | None], ...]] = (
 ROWS: Final = (
     "destination", "sector", "category", AGE_BAND, "outcome", ORGANISATION, "province", "channel",
 )  # fmt: skip
-# Those of which a case has one value, so that cases can be counted by them as well.
-OF_CASES: Final = ("destination", "sector", "category", ORGANISATION, "province", "channel")
 DIMENSIONS: Final = (*ROWS, SEX)
 _MONTHS_OF_A_YEAR: Final = 12
 
@@ -86,8 +84,8 @@ class Window:
 class Cell:
     """One published figure of one window. No keys: everybody. A suppressed one has no numbers.
 
-    Keys are one of `ROWS`, `sex`, or both. `cases` is counted where a case has one value only. `usd` is
-    what came back in the window, in whole US dollars; it is told of everybody together only.
+    Keys are one of `ROWS`, `sex`, or both. Told of everybody together only: `cases`, and `usd`, which came
+    back in the window, in whole US dollars.
     """
 
     window: Window
@@ -202,23 +200,23 @@ def is_due(*, ends_at: datetime, after: timedelta | None, now: datetime) -> bool
     return after is None or now >= ends_at + after
 
 
-def figures_of(window: Window, star: Star, cases: Mapping[str, Mapping[str, Counts]], k: int) -> list[Cell]:
+def figures_of(window: Window, star: Star, cases: Counts, k: int) -> list[Cell]:
     """Every cell of the window's tables that is told, or told to be kept back.
 
-    `cases` counts, by dimension and value, the cases that anybody is in; "" counts them all.
+    `cases` are those that anybody is in. They are told of all together only: beside people by two dimensions,
+    numbers of cases could tell how few people are in a combination (docs/statistics.md#tables).
     """
     telling = tell(star, k)
     if not telling.total:
         return [Cell(window, {}, None)]
-    shown = _cases_told(cases, {dim: _kept_back(rows) for dim, rows in telling.rows.items()}, k)
     total = sum(count[0] for count in star.columns.values())
-    cells = [Cell(window, {}, total, shown.get(("", "")))]
+    cells = [Cell(window, {}, total, cases[0] if is_fit(cases, k) else None)]
     cells += _line(window, {}, star.columns, telling.columns)
     for dimension, rows in telling.rows.items():
         for value, told in sorted(rows.items()):
             line, keys = star.tables[dimension][value], {dimension: value}
             people = None if told is Told.NOTHING else sum(count[0] for count in line.values())
-            cells.append(Cell(window, keys, people, shown.get((dimension, value))))
+            cells.append(Cell(window, keys, people))
             if told is not Told.NOTHING:
                 full = {name: line.get(name, (0,)) for name in star.columns}
                 cells += _line(window, keys, full, telling.columns, split=told is Told.SPLIT)
@@ -268,24 +266,6 @@ def _line(
         Cell(window, {**keys, SEX: name}, count[0] if split and name in told else None)
         for name, count in sorted(line.items())
     ]
-
-
-def _kept_back(rows: Mapping[str, Told]) -> frozenset[str]:
-    return frozenset(value for value, told in rows.items() if told is Told.NOTHING)
-
-
-def _cases_told(
-    cases: Mapping[str, Mapping[str, Counts]], hidden: Mapping[str, frozenset[str]], k: int
-) -> dict[tuple[str, str], int]:
-    """The numbers of cases that can be told beside those of people, by dimension and value."""
-    everything = cases.get("", {}).get("", (0,))
-    if not is_fit(everything, k):
-        return {}
-    told = {("", ""): everything[0]}
-    for dimension in hidden.keys() & cases.keys():
-        values = apart(cases[dimension], k, hidden[dimension]) or ()
-        told |= {(dimension, value): cases[dimension][value][0] for value in values}
-    return told
 
 
 def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:

@@ -43,7 +43,6 @@ from app.statistics.rules.publishing import (
     AGE_BAND,
     AGE_BANDS,
     DIMENSIONS,
-    OF_CASES,
     OPEN,
     ORGANISATION,
     ROWS,
@@ -67,11 +66,11 @@ _Combination = tuple[Mapping[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A window: its people as a star and by `groups.KIND`, its cases by dimension and value, "" for all."""
+    """A window: its people as a star and by `groups.KIND`, and its cases."""
 
     star: Star
     kinds: Mapping[tuple[str, ...], Counts]
-    cases: Mapping[str, Mapping[str, Counts]]
+    cases: Counts
 
 
 class CountingStore:
@@ -101,7 +100,7 @@ class CountingStore:
         people = [(row, number) for row, number in found if row[AGE_BAND] != _EITHER]
         people += self._between_bands(counts, zone)
         people = [({**row, CATEGORIES: _first_first(row[CATEGORIES])}, number) for row, number in people]
-        numbers = self._combined(_cases(counts), OF_CASES, "cases")
+        numbers = self._combined(_cases(counts), (ORGANISATION,), "cases")
         inside = sorted({row[ORGANISATION] for row, _ in people}) if insiders else []
         columns = _vectors(people, (SEX,), inside)
         tables: dict[str, dict[str, dict[str, Counts]]] = {}
@@ -110,13 +109,8 @@ class CountingStore:
             for (value, sex), count in _vectors(people, (name, SEX), inside).items():
                 tables[name][value][sex] = count
         star = Star({sex: count for (sex,), count in columns.items()}, tables)
-        by_value = {
-            name: {value: count for (value,), count in _vectors(numbers, (name,), inside).items()}
-            for name in OF_CASES
-        }
-        if everything := _vectors(numbers, (), inside):
-            by_value[""] = {"": everything[()]}
-        return Counted(star, _vectors(people, KIND, inside), by_value)
+        nobody = (0,) * (1 + len(inside))
+        return Counted(star, _vectors(people, KIND, inside), _vectors(numbers, (), inside).get((), nobody))
 
     def recovered(self, since: date, until: date) -> list[Recovered]:
         """What came back in these days, by person or case, currency and day."""
@@ -190,11 +184,10 @@ def _counts(opened_from: datetime, opened_to: datetime) -> ColumnElement[bool]:
 
 
 def _cases(counts: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a subquery
-    """The cases in which there is anybody, by everything of which a case has one value."""
+    """The cases in which there is anybody, by organisation."""
     somebody = or_(cases.c.member_count > 0, exists().where(members.c.case_id == cases.c.id))
-    of_case = [value.label(name) for name, value in _OF_CASE.items()]
-    asked = select(*of_case, literal_column("1").label("cases")).select_from(_around())
-    return asked.where(counts, somebody).subquery()
+    of_case = [_OF_CASE[ORGANISATION].label(ORGANISATION), literal_column("1").label("cases")]
+    return select(*of_case).select_from(_around()).where(counts, somebody).subquery()
 
 
 def _around() -> FromClause:
