@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.intake.rules.patterns import Index, Match
-from app.intake.rules.tries import Hit
+from app.intake.rules.scanning import Hit
 
 # Words that say that it has happened to somebody: a question with one of them is still a report.
 _HAPPENED: Final = frozenset({"already", "force", "how_long", "told_time", "happened"})

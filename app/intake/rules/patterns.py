@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from app.intake.rules.lexicon import Pattern, Plan
-from app.intake.rules.tries import Hit
+from app.intake.rules.scanning import Hit
 
 _START: Final = attrgetter("start")
 _MOST_PER_GROUP: Final = 16
@@ -49,7 +49,7 @@ class Index:
         self._denied: dict[int, list[Hit]] | None = None
         # Phrases, whose own words have been judged already.
         self.made: set[str] = set()
-        # As `add` does; hundreds of calls for one text would take longer than the work.
+        # As `keep` does; hundreds of calls for one text would take longer than the work.
         by_group = self.by_group
         for hit in hits:
             kept = by_group.get(hit[0])
@@ -60,7 +60,12 @@ class Index:
         self.present.update(by_group)
 
     def add(self, hit: Hit) -> None:
-        """Keep a hit, up to a number per group that no real text reaches."""
+        """Keep a hit found later on; what was joined of its group is joined afresh."""
+        self.keep(hit)
+        self.forget(hit.group)
+
+    def keep(self, hit: Hit) -> None:
+        """Keep a hit of a group that was not asked for yet, up to a number that no real text reaches."""
         kept = self.by_group.get(hit.group)
         if kept is None:
             self.by_group[hit.group] = [hit]
@@ -136,7 +141,7 @@ def grow(index: Index, phrases: Plan) -> None:
         held = (match for match in find(index, phrase) if not is_denied(match, index))
         made = [Hit(phrase.id, m.start, m.end, m.weight) for m in islice(held, _MOST_MADE)]
         for hit in made:
-            index.add(hit)
+            index.keep(hit)
         if made:
             index.made.add(phrase.id)
             if phrase.id in phrases.named_before:

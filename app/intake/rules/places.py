@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from app.intake.rules.tries import Hit
+from app.intake.rules.scanning import Hit
 
 _HOME: Final = "KH"
 

@@ -293,3 +293,6 @@ def _step(below: Mapping[str, Node] | Tail, cluster: str) -> Node | None:
         return None
     rest = Tail(below.clusters[1:], below.found)
     return Node(rest, () if rest.clusters else below.found)
+
+
+__all__ = ["Hit", "View", "looks_legacy", "scan", "view"]

@@ -9,8 +9,7 @@ from app.intake.rules.context import asks_in_general, standing, wondered
 from app.intake.rules.lexicon import Lexicon
 from app.intake.rules.patterns import Index, Match, grow, surest
 from app.intake.rules.places import destination
-from app.intake.rules.scanning import View, scan, view
-from app.intake.rules.tries import Hit
+from app.intake.rules.scanning import Hit, View, scan, view
 from app.kernel.language import Language, Script
 from app.kernel.urgency import Urgency, most_urgent
 
