@@ -111,20 +111,24 @@ def test_what_was_done_to_own_people_stays_a_report_whatever_stands_around_it(le
     assert len(taken_for_reports(texts, lexicon)) >= 0.98 * len(texts)
 
 
-def test_what_turned_out_a_question_says_by_which_signs_and_is_looked_at(lexicon: Lexicon) -> None:
-    text = "តើអ្នកធ្វើការផ្ទះដែលម្ចាស់ផ្ទះចាក់សោទ្វារ មានសិទ្ធិអ្វីខ្លះ តាមច្បាប់"
-    signs = [
-        (text, decision, [one for one in decision.reasons if one.rule.startswith("speech.")])
-        for text in framed(QUESTIONS["khmer"], HARMS["khmer"])
-        + framed(QUESTIONS["english"], HARMS["english"])
-        + [text]
-        if (decision := decide(text, lexicon))
-    ]
-    turned = [(text, decision, held) for text, decision, held in signs if held]
-    assert turned
-    for text, decision, held in turned:
-        assert Urgency.U2 <= decision.urgency <= Urgency.U3
-        assert all(one.text == text[one.start : one.end] for one in held)
+@pytest.mark.parametrize(
+    ("text", "urgency"),
+    [
+        ("tver doch mdech deumbei jiesveang polis chab", Urgency.U2),
+        ("tver doch mdech deumbei jiesveang ke vay kamakor", Urgency.U2),
+        ("thaoke min berk luy ach tiem tear somnong ban te", Urgency.U3),
+        ("ខ្ញុំគ្រាន់តែសួរ បើកម្មករត្រូវគេរំលោភ", Urgency.U2),
+    ],
+)
+def test_what_the_signs_make_a_question_says_so_and_is_looked_at(
+    text: str, urgency: Urgency, lexicon: Lexicon
+) -> None:
+    decision = decide(text, lexicon)
+    held = [one for one in decision.reasons if one.rule.startswith("speech.")]
+    assert decision.categories in ((INFORMATION,), ())
+    assert decision.urgency is urgency
+    assert held
+    assert all(one.text == text[one.start : one.end] for one in held)
 
 
 @pytest.mark.parametrize(
