@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from app.api import (
@@ -60,6 +60,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     """The ASGI application, wired from the settings of the environment unless one is given."""
     wired = application or build(Settings())
     doors = _carrier_doors(wired)
+    # Taken over as they were made at import: a router that is included has all of its routes made again.
     app = FastAPI(
         title="Spean",
         version="1",
@@ -68,7 +69,7 @@ def create_app(application: Application | None = None) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
-        routes=list[BaseRoute](doors),
+        routes=[*doors, *(route for room in _ROOMS for route in room.door.routes)],
     )
     app.state.services = Services(
         wired.office, wired.clock, wired.settings.token_minutes, wired.recording_files, wired.files,
@@ -83,8 +84,6 @@ def create_app(application: Application | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, larger={PATH: wired.settings.attachment_max_bytes})
     app.add_middleware(StraightToDoors, doors=_doors_that_sign(doors))
     put_headers_on(app, over_tls=wired.settings.public_base_url.startswith("https://"))
-    for room in _ROOMS:
-        app.include_router(room.door)
     describe(app)
     return app
 

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -18,32 +17,32 @@ from sqlalchemy import Select, insert, null, select
 from app.bootstrap import Application, build
 from app.cases.store.people import Person, person_values
 from app.cases.tables import cases, members, persons
-from app.channels.console.carrier import arrival
 from app.cli.demo import organisations_of
 from app.exports.contents import headings
 from app.exports.making import Making, make
 from app.exports.rules.asking import Format, Profile, Wanted
 from app.exports.rules.columns import COLUMNS, NARROW, Column, Sheet
+from app.exports.rules.narrowing import question_of
 from app.exports.store.phones import PhoneBook
 from app.exports.store.rows import RowStore
 from app.exports.writers.csv_file import pieces
 from app.kernel.phone import Phone
 from app.settings import Settings
+from app.statistics.publishing import publish
 from app.usecases.unit_of_work import UnitOfWork
-from benchmarks.crowd import KHMER, fill, staff
+from benchmarks import beside
+from benchmarks.crowd import KHMER, Holder, fill, staff
 from benchmarks.crowd import Wanted as Crowd
 from benchmarks.engines import Engine, Run
 from benchmarks.report import Result, median
 
 _FEW, _CASES, _MANY = 10_000, 100_000, 200_000
 _EVERY = timedelta(seconds=30)
-_TEXTS = 400
 _AT_ONCE = 5_000
-_WORST = 0.99
 
 
 def run(given: Run) -> list[Result]:
-    """Rows a second in turns; memory and intake with the export in a process of its own."""
+    """Rows a second in turns; memory in fresh processes; what texts wait for while exports are made."""
     speed: list[dict[str, Any]] = []
     memory: list[dict[str, Any]] = []
     intake: list[dict[str, Any]] = []
@@ -51,25 +50,33 @@ def run(given: Run) -> list[Result]:
     for engine in given.engines:
         with given.application(engine) as application:
             now = application.clock.now()
-            workers = staff(application, organisations_of(application), each=20, now=now)
+            workers = staff(application, organisations_of(application)[:1], each=20, now=now)
             holders = [workers[number % len(workers)] for number in range(many)]
             fill(application.office, Crowd(holders, until=now, every=_EVERY, summary=KHMER[3]))
             _people(application)
             speed.extend(_speed(given, engine, application, many))
-            intake.append(_intake(engine, application, now))
             memory.extend(_memory(engine, application, now, many))
-    rounds = given.size(3, 7)
+            intake.append(beside.measured(given, engine, application, _organisation(workers)))
+    rounds = given.size(3, 5)
     about = "a sealed summary each, and as many members with a name, a phone and a day of birth"
     notes = [
         f"{_CASES:,} cases with {about}; medians of {rounds} rounds",
         "cases: the raw cursor runs the very same statement, and unseals and guards nothing",
-        f"people: the raw cursor writes what a row is made of and as many columns; ours reduces {many:,}",
+        f"people: {many:,} are counted and frozen once; then ours writes rows of the frozen groups",
+        "people: the raw cursor reads what a row is made of from the tables, as many rows and columns",
     ]
     return [
         Result("CSV against a raw cursor, rows/s", speed, notes),
         Result("Memory of an export", memory, ["the most a fresh process held, above an export of no rows"]),
-        Result("Intake while an export runs", intake, ["one text after the other, each in its own commit"]),
+        Result("Intake while an export runs", intake, [beside.NOTE]),
     ]
+
+
+def _organisation(holders: Sequence[Holder]) -> UUID:
+    """Where all of them work."""
+    [found] = {holder.organisation_id for holder in holders}
+    assert found is not None
+    return found
 
 
 def _people(application: Application) -> None:
@@ -96,22 +103,25 @@ def _member(case_id: UUID, person_id: UUID, now: datetime) -> dict[str, Any]:
 
 
 def _speed(given: Run, engine: Engine, application: Application, many: int) -> Iterator[dict[str, Any]]:
+    frozen, rows_of_people = _frozen(application)
+    yield {"engine": engine.name, "what": "people, counted and frozen", "rows/s": many / frozen,
+           "raw cursor": None, "ratio": ""}  # fmt: skip
     listed: list[tuple[str, Callable[[Path], float], Callable[[Path], float]]] = [
         ("short list, 21 columns", *_of_cases(application, NARROW)),
         (f"cases, {len(COLUMNS[Sheet.CASES])} columns", *_of_cases(application, COLUMNS[Sheet.CASES])),
         (
             "people, anonymised",
             lambda folder: _made(application, Profile.ANONYMISED, folder),
-            _raw_people(application),
+            _raw_people(application, rows_of_people),
         ),
     ]
     for name, ours, raw in listed:
         taken: dict[str, list[float]] = {"ours": [], "raw": []}
-        for _ in range(given.size(3, 7)):
+        for _ in range(given.size(3, 5)):
             for who, write in (("ours", ours), ("raw", raw)):
                 with tempfile.TemporaryDirectory(dir=given.folder) as folder:
                     taken[who].append(write(Path(folder)))
-        rows = many if name.startswith("people") else _CASES
+        rows = rows_of_people if name.startswith("people") else _CASES
         fast, bare = rows / median(taken["ours"]), rows / median(taken["raw"])
         yield {"engine": engine.name, "what": name, "rows/s": fast, "raw cursor": bare,
                "ratio": f"{fast / bare:.0%}"}  # fmt: skip
@@ -141,14 +151,24 @@ def _of_cases(
     return ours, _raw(application, statement)
 
 
-def _raw_people(application: Application) -> Callable[[Path], float]:
+def _frozen(application: Application) -> tuple[float, int]:
+    """How many seconds it takes to publish all windows, and of how many people there are rows."""
+    began = time.perf_counter()
+    now, zone = application.clock.now(), application.office.rulebook.ladders.calendar.timezone
+    wanted = Wanted(Profile.ANONYMISED, Format.CSV, "en")
+    publication = publish(application.office, question_of(wanted, None, zone, now), now)
+    seconds = time.perf_counter() - began
+    return seconds, sum(one.people for groups in publication.groups.values() for one in groups or ())
+
+
+def _raw_people(application: Application, rows: int) -> Callable[[Path], float]:
     joined = members.join(persons, persons.c.id == members.c.person_id)
     return _raw(application, select(
         cases.c.opened_at, persons.c.sex, persons.c.id, persons.c.born, persons.c.birth_date,
         persons.c.birth_year, cases.c.destination_country, cases.c.categories, cases.c.origin_channel,
         members.c.outcome, cases.c.outcome.label("case_outcome"),
         *(null().label(f"more_{number}") for number in range(len(COLUMNS[Sheet.PEOPLE]) - 11)),
-    ).select_from(joined.join(cases, cases.c.id == members.c.case_id)))  # fmt: skip
+    ).select_from(joined.join(cases, cases.c.id == members.c.case_id)).limit(rows))  # fmt: skip
 
 
 def _raw(application: Application, statement: Select[Any]) -> Callable[[Path], float]:
@@ -191,7 +211,8 @@ def _memory(engine: Engine, application: Application, now: datetime, many: int) 
 
 
 _PROFILES = (
-    (Profile.IDENTIFIED, Format.CSV), (Profile.IDENTIFIED, Format.XLSX), (Profile.ANONYMISED, Format.CSV),
+    (Profile.IDENTIFIED, Format.CSV), (Profile.IDENTIFIED, Format.NDJSON), (Profile.IDENTIFIED, Format.JSON),
+    (Profile.IDENTIFIED, Format.XLSX), (Profile.ANONYMISED, Format.CSV),
 )  # fmt: skip
 
 
@@ -206,7 +227,7 @@ def _growth(settings: Settings, what: tuple[Profile, Format], until: datetime | 
     application = build(settings)
     profile, form = what
     long_ago = datetime(2001, 1, 1, tzinfo=application.clock.now().tzinfo)
-    # What is anonymised is reduced with all people at once, whatever months are asked for.
+    # Of what is anonymised all windows are asked for; they were frozen when its speed was measured.
     narrowed = {"until": until} if profile is Profile.IDENTIFIED else {}
     with tempfile.TemporaryDirectory() as folder:
         _made(application, Profile.IDENTIFIED, Path(folder), form=form, until=long_ago)
@@ -226,47 +247,3 @@ def _most_held() -> int:
     """KiB that this process has held at most since its peak was forgotten. Linux tells it."""
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-
-
-def _intake(engine: Engine, application: Application, now: datetime) -> dict[str, Any]:
-    idle = _kept(application, now)
-    with _exporting(application.settings) as made:
-        busy = _kept(application, now)
-    return {"engine": engine.name, "p99 idle, ms": idle, "p99 during, ms": busy,
-            "times": round(busy / idle, 2), "exports meanwhile": made()}  # fmt: skip
-
-
-def _kept(application: Application, now: datetime) -> float:
-    """The 99th of a hundred waits for a text to be kept, in milliseconds."""
-    waits = []
-    for _ in range(_TEXTS):
-        began = time.perf_counter()
-        with application.office.work(now) as uow:
-            uow.intake.keep([arrival(sender="+66812345678", body=KHMER[0], carrier_id=str(uuid4()))], now)
-        waits.append(time.perf_counter() - began)
-        time.sleep(0.005)
-    return round(sorted(waits)[int(len(waits) * _WORST)] * 1000, 2)
-
-
-@contextmanager
-def _exporting(settings: Settings) -> Iterator[Callable[[], int]]:
-    """Exports follow one another in another process, as long as this lasts."""
-    fresh = multiprocessing.get_context("spawn")
-    begun, enough, counted = fresh.Event(), fresh.Event(), fresh.Value("i", 0)
-    other = fresh.Process(target=_export_on, args=(settings, begun, enough, counted))
-    other.start()
-    begun.wait(60)
-    try:
-        yield lambda: int(counted.value)
-    finally:
-        enough.set()
-        other.join()
-
-
-def _export_on(settings: Settings, begun: Any, enough: Any, counted: Any) -> None:  # noqa: ANN401 - of multiprocessing
-    application = build(settings)
-    begun.set()
-    while not enough.is_set():
-        with tempfile.TemporaryDirectory() as folder:
-            _made(application, Profile.IDENTIFIED, Path(folder))
-        counted.value += 1

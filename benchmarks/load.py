@@ -1,5 +1,6 @@
-"""Sends ready-made HTTP requests over kept connections: `python -m benchmarks.load PORT CLIENTS FILE`.
+"""Sends ready-made HTTP requests over kept connections: `python -m benchmarks.load PORT CLIENTS FILE PAUSE`.
 
+Each client waits PAUSE seconds between an answer and its next request.
 HTTP libraries for clients are slower than the servers that are measured, so this one knows only what it
 needs: each answer has a Content-Length. The file holds requests, each after its length in four bytes.
 """
@@ -31,8 +32,11 @@ class Tally:
 class Client(asyncio.Protocol):
     """Sends one request after the other until none is left, each when the one before was answered."""
 
-    def __init__(self, requests: Iterator[bytes], tally: Tally, done: "asyncio.Future[None]") -> None:
+    def __init__(
+        self, requests: Iterator[bytes], tally: Tally, done: "asyncio.Future[None]", pause: float
+    ) -> None:
         self._requests = requests
+        self._pause = pause
         self._tally = tally
         self._done = done
         self._got = b""
@@ -56,7 +60,10 @@ class Client(asyncio.Protocol):
         self._tally.waits.append(time.perf_counter() - self._sent_at)
         self._tally.statuses[int(head[9:12])] += 1
         self._got = b""
-        self._next()
+        if self._pause:
+            asyncio.get_running_loop().call_later(self._pause, self._next)
+        else:
+            self._next()
 
     def connection_lost(self, problem: Exception | None) -> None:
         if not self._done.done():
@@ -73,13 +80,13 @@ class Client(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def _run(port: int, clients: int, requests: list[bytes]) -> dict[str, object]:
+async def _run(port: int, clients: int, requests: list[bytes], pause: float) -> dict[str, object]:
     loop = asyncio.get_running_loop()
     tally, waiting = Tally(), iter(requests)
     done = [loop.create_future() for _ in range(clients)]
     began = time.perf_counter()
     for one in done:
-        await loop.create_connection(lambda one=one: Client(waiting, tally, one), "127.0.0.1", port)  # type: ignore[misc]  # a default binds it now
+        await loop.create_connection(lambda one=one: Client(waiting, tally, one, pause), "127.0.0.1", port)  # type: ignore[misc]  # a default binds it now
     await asyncio.gather(*done)
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "statuses": dict(tally.statuses), "waits": tally.waits}
@@ -97,8 +104,8 @@ def _read(file: Path) -> list[bytes]:
 
 def main() -> None:
     """Print what came of it as JSON."""
-    port, clients, file = sys.argv[1:]
-    found = uvloop.run(_run(int(port), int(clients), _read(Path(file))))
+    port, clients, file, pause = sys.argv[1:]
+    found = uvloop.run(_run(int(port), int(clients), _read(Path(file)), float(pause)))
     sys.stdout.write(json.dumps(found))
 
 

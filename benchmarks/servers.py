@@ -45,15 +45,24 @@ class Server:
         """Let the process run again."""
         self.process.send_signal(signal.SIGCONT)
 
-    def load(self, requests: Sequence[bytes], *, clients: int) -> dict[str, Any]:
+    def load(self, requests: Sequence[bytes], *, clients: int, pause: float = 0) -> dict[str, Any]:
         """Send these requests from a process of its own, each client one at a time over one connection.
 
+        `pause` is how many seconds a client waits between an answer and its next request.
         Returns `seconds`, `statuses` (count by status) and `waits` (seconds of each request).
         """
         with TemporaryDirectory() as folder:
             file = Path(folder) / "requests"
             file.write_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in requests))
-            command = [sys.executable, "-m", "benchmarks.load", str(self.port), str(clients), str(file)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.load",
+                str(self.port),
+                str(clients),
+                str(file),
+                str(pause),
+            ]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=300)  # noqa: S603 - ours
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -71,6 +80,20 @@ def serving_bare() -> Iterator[Server]:
     """The bare form route, on the same kind of server."""
     with _server("bare FastAPI form route", ["-m", "benchmarks.bare"], dict(os.environ), "/alive") as server:
         yield server
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[None]:
+    """`spean work` with these settings."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "work"],
+        cwd=ROOT, env=environment_of(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Somebody who was given everything that was published, and a solver, and looks for small counts."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -9,11 +9,13 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from app.statistics.rules.publishing import Cell
+from app.statistics.rules.publishing import SEX, Cell, Group
 
 # One kind of person in one window of time, by every dimension: what the attacker counts.
 Atom = tuple[tuple[str, str], ...]
 WINDOW = "window"
+BOX = "box"  # in which of the groups that rows are told of somebody is
+NO_ROW = "none"
 MOST = 100_000
 
 
@@ -109,6 +111,39 @@ def reads(
         for value in listed:
             if name not in withheld and ((name, value),) not in named:
                 attacker.learn({WINDOW: window, name: value}, 0, 0)
+
+
+def told_columns(cells: Iterable[Cell]) -> frozenset[str]:
+    """The sexes of which the tables of a window tell."""
+    return frozenset(cell.keys[SEX] for cell in cells if cell.keys.keys() == {SEX} and not cell.suppressed)
+
+
+def boxed(atoms: Iterable[Atom], cells: Sequence[Cell], groups: Sequence[Group]) -> Iterator[Atom]:
+    """Every kind of person of a window in each group in which they may be, and without a row."""
+    columns = told_columns(cells)
+    for atom in atoms:
+        kind = dict(atom)
+        yield (*atom, (BOX, NO_ROW))
+        for number, group in enumerate(groups):
+            told = all(kind.get(name, value) == value for name, value in group.keys.items())
+            if told and (SEX in group.keys or kind[SEX] not in columns):
+                yield (*atom, (BOX, str(number)))
+
+
+def reads_rows(attacker: Attacker, window: str, groups: Sequence[Group]) -> None:
+    """Learn of how many people each row of one window is."""
+    for number, group in enumerate(groups):
+        attacker.learn({WINDOW: window, BOX: str(number)}, group.people, group.people)
+
+
+def small_kinds(attacker: Attacker, k: int, *names: str, **fixed: str) -> list[tuple[Atom, int]]:
+    """The kinds of people by these attributes of whom there are certainly fewer than k, and perhaps some."""
+    kinds: dict[tuple[str, ...], list[int]] = {}
+    for place, atom in enumerate(attacker.atoms):
+        values = dict(atom)
+        if fixed.items() <= values.items():
+            kinds.setdefault(tuple(values[name] for name in (WINDOW, *names)), []).append(place)
+    return small_groups(attacker, k, kinds.values())
 
 
 def small_groups(attacker: Attacker, k: int, groups: Iterable[Sequence[int]] | None = None) -> list[Any]:

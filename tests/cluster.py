@@ -118,16 +118,36 @@ class Cluster:
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_name_in(url)))
         )
 
+    def rename(self, url: str) -> str:
+        """The URL of the same database under a name that nobody knows. Nobody may be connected to it."""
+        name = self._new_name()
+        self._admin.execute(
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                sql.Identifier(_name_in(url)), sql.Identifier(name)
+            )
+        )
+        return self._url(name)
+
+    def connected(self, url: str) -> psycopg.Connection[tuple[object, ...]]:
+        """A connection to the database as its owner; to be closed by whoever asks."""
+        return psycopg.connect(host=str(self.folder), user=_OWNER, dbname=_name_in(url), autocommit=True)
+
     def stop(self) -> None:
         """Stop the server and remove all of its files. Repeating it is safe."""
         self._admin.close()
         _stop(self._guardian)
 
     def _create(self, *, template: str) -> str:
-        name = f"spean_{next(self._numbers)}"
+        name = self._new_name()
         self._admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
+        return self._url(name)
+
+    def _new_name(self) -> str:
+        return f"spean_{next(self._numbers)}"
+
+    def _url(self, name: str) -> str:
         return f"postgresql+psycopg://{_OWNER}@/{name}?host={quote(str(self.folder), safe='/')}"
 
 

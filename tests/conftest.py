@@ -4,6 +4,7 @@
 ask for one.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from app.store.database import Database
 from app.store.migrations import upgrade
 from tests.cluster import HOW_TO_GET_ONE, Cluster, start_cluster
 from tests.makers import Installation, an_installation, settings_for
+from tests.reused import Reused
 
 ENGINE = os.environ.get("SPEAN_TEST_ENGINE", "sqlite")
 
@@ -26,6 +28,17 @@ hypothesis_settings.register_profile(
     "spean", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 hypothesis_settings.load_profile("spean")
+
+
+def pytest_configure() -> None:
+    """Nothing that is imported is garbage, so nobody need look."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end. Without this it is looked through for garbage again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -60,17 +73,23 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return url
 
 
+@pytest.fixture(scope="session")
+def reused(cluster: Cluster, template: str) -> Reused:
+    """Databases of the PostgreSQL server that go from test to test, empty."""
+    return Reused(cluster, template)
+
+
 @pytest.fixture
 def new_database(
     request: pytest.FixtureRequest, template: str, tmp_path: Path
 ) -> Iterator[Callable[[], str]]:
     """Makes fresh, migrated databases."""
     made: list[str] = []
+    reused: Reused | None = request.getfixturevalue("reused") if ENGINE == "postgresql" else None
 
     def make() -> str:
-        if ENGINE == "postgresql":
-            server: Cluster = request.getfixturevalue("cluster")
-            made.append(server.copy_database(template))
+        if reused:
+            made.append(reused.take())
         else:
             file = tmp_path / f"spean-{len(made)}.db"
             shutil.copy(template.removeprefix("sqlite:///"), file)
@@ -78,10 +97,9 @@ def new_database(
         return made[-1]
 
     yield make
-    if made and ENGINE == "postgresql":
-        server: Cluster = request.getfixturevalue("cluster")
+    if reused:
         for url in made:
-            server.drop(url)
+            reused.give_back(url)
 
 
 @pytest.fixture

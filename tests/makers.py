@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from starlette.testclient import TestClient
 
-from app.bootstrap import Application, build
+from app.bootstrap import Application, Written, build, read_files
 from app.channels.console.carrier import CARRIER, arrival
 from app.cli.demo import organisations_of
 from app.crypto.passwords import hash_password, new_token
@@ -23,6 +24,7 @@ from app.usecases.answers import Answer, answer_of
 from app.usecases.setting_up import load_organisations, organisation_id
 from app.usecases.unit_of_work import Office
 from app.workers.steps import Expiry, LostCalls, Outbox, Reception, Timers
+from tests.compiling import share_compiled
 from tests.fakes import FakeClock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,7 +213,19 @@ def an_installation(
 ) -> Installation:
     """The application for these settings, with the organisations of the configuration loaded."""
     clock = clock or FakeClock()
-    application = build(settings, clock=clock, passed=passed)
+    application = build(settings, clock=clock, passed=passed, written=written_for(settings))
+    share_compiled(application.office.database)
     with application.office.work(clock.now()) as uow:
         load_organisations(uow, organisations_of(application))
     return Installation(application, clock)
+
+
+def written_for(settings: Settings) -> Written | None:
+    """What the project's own files say, read once for all tests; None where a test brings its own."""
+    own = (settings.config_dir, settings.locales_dir) == (ROOT / "config", ROOT / "locales")
+    return _shipped() if own else None
+
+
+@cache
+def _shipped() -> Written:
+    return read_files(config_dir=ROOT / "config", locales_dir=ROOT / "locales")

@@ -64,9 +64,10 @@ _ATTACHMENT: Final = {
 }  # fmt: skip
 _EXPORT: Final = {
     "id": _ASKED, "status": "done", "profile": "anonymised", "format": "csv", "locale": "km",
-    "filters": {"destination_country": ["TH"]}, "progress": 412, "rows": 412, "sha256": "9f" * 32,
-    "size_bytes": 60_812, "file_name": "spean-anonymised-20260608T031200Z.csv", "asked_at": _OPENED,
-    "started_at": _LATER, "finished_at": _LATER, "expires_at": "2026-06-11T03:12:00Z", "failure": None,
+    "cells": "codes", "filters": {"destination_country": ["TH"]}, "progress": 412, "rows": 412,
+    "sha256": "9f" * 32, "size_bytes": 60_812, "file_name": "spean-anonymised-20260608T031200Z.csv",
+    "asked_at": _OPENED, "started_at": _LATER, "finished_at": _LATER, "expires_at": "2026-06-11T03:12:00Z",
+    "failure": None,
 }  # fmt: skip
 _ME: Final = {
     "id": _WORKER, "username": "dara", "role": "caseworker", "organisation_id": _ORGANISATION,

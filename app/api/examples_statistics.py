@@ -34,7 +34,7 @@ _CONTACTS: Final = {
 _WAIT: Final = {
     "clock": "accept", "urgency": None, "label": "Until accepted: All", "count": None, "p50": 600,
     "p90": 14_400, "p95": 25_200, "longest": None, "in_time": None, "late": None, "share_in_time": 0.91,
-    "suppressed": False,
+    "suppressed": False, "window": "2026-01/2026-03",
 }  # fmt: skip
 _SUM: Final = {
     "currency": "THB", "digits": 2, "claimed": 84_000_000, "claimed_people": None,

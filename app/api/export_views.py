@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from app.exports.jobs import Job, State
-from app.exports.rules.asking import DateField, Format, Profile, Wanted
+from app.exports.rules.asking import Cells, DateField, Format, Profile, Wanted
 from app.i18n.catalogue import Catalogues
 from app.kernel.clock import day_begins
 from app.usecases.fields import Prose
@@ -73,6 +73,10 @@ class ExportIn(BaseModel):
     updated_since: When | None = Field(default=None, description="only what changed since then")
     filters: Annotated[dict[FilterName, FilterValue | FilterValues], Field(max_length=30)] = {}
     locale: Literal["km", "en"] | None = Field(default=None, description="of headings and labels")
+    cells: Cells | None = Field(
+        default=None,
+        description="what coded cells hold: by default labels in an identified csv or xlsx, else codes",
+    )
     reason: Annotated[Prose, Field(max_length=1_000)] | None = None
     password: Secret | None = Field(default=None, description="of the archive that holds names")
 
@@ -87,6 +91,7 @@ class ExportIn(BaseModel):
                 name: (values,) if isinstance(values, str) else tuple(values)
                 for name, values in self.filters.items()
             },
+            cells=self.cells,
         )  # fmt: skip
 
 
@@ -106,6 +111,7 @@ class ExportOut(BaseModel):
     profile: Profile
     format: Format
     locale: str
+    cells: Cells
     filters: dict[str, list[str]]
     progress: int
     rows: int | None
@@ -124,7 +130,8 @@ class ExportOut(BaseModel):
         wanted = job.wanted
         return cls(
             id=job.id, status=job.as_of(now), profile=wanted.profile, format=wanted.format,
-            locale=wanted.locale, filters={name: list(values) for name, values in wanted.filters.items()},
+            locale=wanted.locale, cells=wanted.cells_hold,
+            filters={name: list(values) for name, values in wanted.filters.items()},
             progress=job.progress, rows=job.rows, sha256=job.sha256, size_bytes=job.size_bytes,
             file_name=job.download_name if job.sha256 else None, asked_at=job.asked_at,
             started_at=job.started_at, finished_at=job.finished_at, expires_at=job.expires_at,

@@ -132,7 +132,8 @@ Narrowed = Annotated[Filters, Depends(filters)]
 def contacts(wished: Wished) -> ContactsOut:
     """Texts and calls that came in: by channel, language and hour of the office's day, and how calls ended.
 
-    The internal view counts what belongs to cases that you may see, and what belongs to none.
+    The internal view counts what belongs to cases that you may see, and what belongs to none. The
+    published view adds up what was frozen with each window, and tells unique callers of one window only.
     """
     found = service.contacts(wished.office, wished.noted("contacts"))
     return wished.answered(ContactsOut, contacts=found)
@@ -160,7 +161,8 @@ def times(wished: Wished, narrowed: Narrowed) -> TimesOut:
     """How long cases waited to be accepted, for the first contact and until they were closed.
 
     Percentiles by nearest rank, in whole seconds rounded up, and the share that kept the target of their
-    escalation profile. The published view rounds them, and tells no numbers of cases.
+    escalation profile. The published view rounds them, tells no numbers of cases, and has lines for each
+    window of the period by itself (`window`): such figures cannot be added up.
     """
     wished = wished.narrowed(narrowed)
     return wished.answered(TimesOut, times=service.times(wished.office, wished.noted("times")))

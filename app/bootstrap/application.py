@@ -1,9 +1,10 @@
 """Everything of one process, wired together; its parts are made when they are first asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from typing import Final
 
 from app.api.origins import SignInTerms
 from app.audit.service import AnchorFile, anchor_end
@@ -38,6 +39,7 @@ from app.sync.upkeep import Upkeep
 from app.usecases import erasing, prompting, signing_in
 from app.usecases.allowing import Allowance
 from app.usecases.unit_of_work import Office
+from app.workers.apart import Apart
 from app.workers.attachments import Attachments
 from app.workers.dialling import CallBacks, Dialler
 from app.workers.exports import Exports
@@ -45,6 +47,8 @@ from app.workers.loops import Loop, Worker
 from app.workers.recordings import Recordings, Retention
 from app.workers.retention import BreachTimer, Forgetting
 from app.workers.steps import Expiry, Hourly, LostCalls, Outbox, Reception, Timers
+
+_MAKER: Final = "app.bootstrap.maker"
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class Application:
             Loop("forgetting", self.forgetting.step),
             Loop("breaches", BreachTimer(self.office).step),
             Loop("attachments", self.attachments.step),
-            Loop("exports", self.exports.step),
+            Loop("exports", replace(self.exports, apart=Apart(_MAKER, self.settings)).step),
             Loop("reports", Hourly(partial(ask_due, self.office)).step),
             Loop("sync", Hourly(Upkeep(self.office).step).step),
             *(Loop(f"outbox-{c.name}", Outbox(self.office, c, self.clock).step) for c in self.carriers),

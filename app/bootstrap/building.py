@@ -1,7 +1,7 @@
 """The application for given settings: configuration, keys and rulebook read, the office opened."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -30,21 +30,52 @@ from app.usecases.unit_of_work import Office
 Checkpoint = Callable[[str], None]
 
 
-def build(settings: Settings, *, clock: Clock | None = None, passed: Checkpoint | None = None) -> Application:
-    """The application for these settings.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the files say that an NGO edits. None of it ever changes, so several applications may share it."""
+
+    configuration: Configuration
+    lexicon: Lexicon
+    catalogues: Catalogues
+    unsafe_words: UnsafeWords
+
+
+def read_files(*, config_dir: Path, locales_dir: Path) -> Written:
+    """What stands in these folders.
+
+    Raises: ConfigurationError, CatalogueError, LexiconError, WordListError.
+    """
+    configuration = load_configuration(config_dir)
+    return Written(
+        configuration=configuration,
+        lexicon=_lexicon(own_or_shipped(config_dir, "lexicon").parent),
+        catalogues=Catalogues.load(locales_dir),
+        unsafe_words=_unsafe_words(config_dir, configuration),
+    )
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    passed: Checkpoint | None = None,
+    written: Written | None = None,
+) -> Application:
+    """The application for these settings. Their files are read anew unless what they say is given.
 
     Raises: ConfigurationError, KeyRingError, CatalogueError, LexiconError, WordListError.
     """
-    configuration = load_configuration(settings.config_dir)
+    written = written or read_files(config_dir=settings.config_dir, locales_dir=settings.locales_dir)
+    configuration = written.configuration
     clock = clock or SystemClock()
     vault = _vault(settings, clock.now())
     secrets = gateway_secrets(settings, configuration, vault)
     rulebook = Rulebook(
         ladders=configuration.ladders,
-        lexicon=_lexicon(own_or_shipped(settings.config_dir, "lexicon").parent),
+        lexicon=written.lexicon,
         keywords=configuration.keywords,
-        catalogues=Catalogues.load(settings.locales_dir),
-        unsafe_words=_unsafe_words(settings.config_dir, configuration),
+        catalogues=written.catalogues,
+        unsafe_words=written.unsafe_words,
         floors={code: category.minimum_urgency for code, category in configuration.categories.items()},
         readers={
             TWILIO: twilio.read,

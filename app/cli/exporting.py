@@ -20,7 +20,7 @@ from app.exports import jobs, service
 from app.exports.making import CODEBOOK, MANIFEST, make
 from app.exports.packing import packed, pieces_of, sha256_of
 from app.exports.rules import WantedCases
-from app.exports.rules.asking import DateField, Format, Profile, Wanted
+from app.exports.rules.asking import Cells, DateField, Format, Profile, Wanted
 from app.i18n.catalogue import Catalogues
 from app.kernel.clock import day_begins
 from app.kernel.refusal import Refusal
@@ -56,6 +56,9 @@ def export(
         Profile | None, typer.Option(help="how far it is reduced; without it, the plain CSV of cases")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="how it is written")] = Format.CSV,
+    cells: Annotated[
+        Cells | None, typer.Option(help="what cells hold; by default labels in CSV and XLSX with names")
+    ] = None,
     date_field: Annotated[
         DateField, typer.Option(help="the moment that --from and --to look at")
     ] = DateField.OPENED_AT,
@@ -80,7 +83,8 @@ def export(
         zone = application.office.rulebook.ladders.calendar.timezone
         first, end = _day(since, "--from", zone), _day(until, "--to", zone, after=timedelta(days=1))
         if profile is None:
-            if form is not Format.CSV or filters or reason or password_file or updated_since or as_json:
+            shaped = form is not Format.CSV or cells or as_json
+            if shaped or filters or reason or password_file or updated_since:
                 stop("say how far it is to be reduced: --profile", status=MISUSED)
             statuses = tuple(item.value for item in status or ())
             _plain(application, WantedCases(first, end, statuses, tuple(category or ()), locale), output)
@@ -88,7 +92,8 @@ def export(
         if status or category:
             stop("with --profile, say --filter status=… or --filter categories=…", status=MISUSED)
         changed = _day(updated_since, "--updated-since", zone)
-        wanted = Wanted(profile, form, locale, date_field, first, end, changed, _filters(filters or ()))
+        named = _filters(filters or ())
+        wanted = Wanted(profile, form, locale, date_field, first, end, changed, named, cells)
         _with_profile(application, _Wish(wanted, output, reason), password_file, as_json=as_json)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.exports.codebook import values_of
 from app.exports.rules.asking import Profile, Wanted, must_make_sense
 from app.exports.rules.columns import COLUMNS, Column, must_know_filters
-from app.exports.rules.narrowing import months_of, must_not_tell, question_of
+from app.exports.rules.narrowing import must_not_tell, question_of
 from app.kernel.ids import case_code
 from app.kernel.refusal import Refusal
 from app.statistics.rules import publishing
@@ -30,16 +30,13 @@ class FilterValueUnknown(Refusal):
 
 
 def must_be_answerable(uow: UnitOfWork, wanted: Wanted, own: UUID | None, now: datetime) -> None:
-    """`own` is the organisation of who asks. Raises: FormatUnfit, WindowEmpty, FilterUnknown,
-    FilterValueUnknown, and of what names nobody WouldTell, WindowTooSmall and WouldReveal.
+    """`own` is the organisation of who asks. Raises: FormatUnfit, CellsUnfit, WindowEmpty,
+    FilterUnknown, FilterValueUnknown, and of what names nobody WouldTell, WindowTooSmall and WouldReveal.
     """
     must_make_sense(wanted)
     must_know_filters(wanted.profile, wanted.filters)
     zone = uow.rulebook.ladders.calendar.timezone
-    if wanted.profile is Profile.ANONYMISED:
-        must_not_tell(wanted)
-        months_of(wanted, zone, now)
-    elif wanted.profile is Profile.AGGREGATE:
+    if wanted.profile in {Profile.ANONYMISED, Profile.AGGREGATE}:
         must_not_tell(wanted)
         publishing.must_be_answerable(question_of(wanted, own, zone, now))
     elif wanted.profile is Profile.REPORT:

@@ -16,6 +16,7 @@ HEADINGS: Final = (
 _LOCALES: Final = ("km", "en")
 _ZERO_WIDTH_SPACE: Final = "\u200b"
 Line = tuple[str | None, ...]
+Value = tuple[str, str, str]
 
 
 def lines(rulebook: Rulebook, sheets: Iterable[tuple[Sheet, Sequence[Column]]]) -> Iterator[Line]:
@@ -31,10 +32,9 @@ def lines(rulebook: Rulebook, sheets: Iterable[tuple[Sheet, Sequence[Column]]]) 
                 yield (sheet.value, column.name, *[None] * 5, column.codes, code, km, en, None)
 
 
-def values_of(rulebook: Rulebook, codes: str | None) -> Iterator[tuple[str, str, str]]:
-    """The values of a list, each with what it is called in km and en."""
-    if codes is None:
-        return
+def values_of(rulebook: Rulebook, codes: str | None) -> Iterator[Value]:
+    """The values of a list, each with what it is called in km and en; of no list, none."""
+    codes = codes or ""
     if codes in FIXED:
         for code in FIXED[codes]:
             km, en = (rulebook.catalogues.text(f"export.value.{codes}.{code}", each) for each in _LOCALES)
@@ -45,9 +45,22 @@ def values_of(rulebook: Rulebook, codes: str | None) -> Iterator[tuple[str, str,
     elif codes in PLAIN:
         for code in PLAIN[codes]:
             yield code, code, code
+    elif codes == "consent":
+        yield from _consents(rulebook)
     else:
         for one in rulebook.code_lists.get(codes, ()):
             yield one["code"], _called(one, "km"), _called(one, "en")
+
+
+def _consents(rulebook: Rulebook) -> Iterator[Value]:
+    """Each purpose with each answer, as a case tells what was said to what."""
+    for purpose, names in rulebook.consent.purposes.items():
+        for said, km, en in values_of(rulebook, "said"):
+            yield (
+                f"{purpose}: {said}",
+                f"{names.get('km', purpose)}: {km}",
+                f"{names.get('en', purpose)}: {en}",
+            )
 
 
 def _called(one: Mapping[str, str], locale: str) -> str:

@@ -1,5 +1,6 @@
 """What an export of each profile holds: its tables, from one snapshot, and what is told of them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,11 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from app.cases.rules.stages import Sight
 from app.cases.tables import cases
-from app.exports.rules.anonymising import STEPS, Reduced, reduce
-from app.exports.rules.asking import Locale, Wanted
+from app.exports.labels import labelled, labels_of
+from app.exports.rules.asking import Cells, Locale, Wanted
 from app.exports.rules.columns import COLUMNS, Column, Sheet, must_know_filters
 from app.exports.rules.ctdc import row_of
-from app.exports.rules.narrowing import is_wanted, months_of, must_not_tell, question_of
-from app.exports.store.people import count_people
+from app.exports.rules.narrowing import is_wanted, must_not_tell, question_of
 from app.exports.store.phones import PhoneBook
 from app.exports.store.rows import RowStore
 from app.exports.store.sources import moment_on
@@ -28,12 +28,18 @@ from app.statistics.publishing import publish
 from app.statistics.report import render
 from app.statistics.rules.aggregate import aggregate_rows, period_of
 from app.statistics.rules.periods import Period
-from app.statistics.rules.publishing import later
+from app.statistics.rules.publishing import ORGANISATION, Publication, Question, later
+from app.usecases.rulebook import Rulebook
 from app.usecases.unit_of_work import Office
 
 _MONTHS_OF_A_YEAR: Final = 12
 # A million records hardly ever share one; the letter keeps a spreadsheet from seeing a number.
 _RECORD_BYTES: Final = 10
+# What a row may leave out, for fewer people share it.
+_LEFT_OUT: Final = (
+    "category", "sector", "channel", "outcome", "origin_province", "gender", "ageBroad",
+    "CountryOfExploitation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +65,43 @@ def identified(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     with office.snapshot() as uow:
         moment = _moment(uow.connection)
         with closing(RowStore(uow.connection, uow.vault, PhoneBook(uow.outbox, now))) as rows:
-            tables = _identified_tables(uow.rulebook.catalogues, rows, wanted, sight)
+            tables = _identified_tables(uow.rulebook, rows, wanted, sight)
             yield Contents("cases", sheets, tables, {"k": None}, moment)
 
 
 @contextmanager
 def anonymised(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Iterator[Contents]:
-    """A row for each member of a case, each like at least k - 1 others, in no order that tells anything.
+    """A row for each person who may have one, as people were grouped when their window was published.
 
-    All people whom these eyes may see are reduced together, whatever was asked for, and only then the
-    rows that were asked for are taken: two files of one day never tell more than one.
-    Raises: FilterUnknown, WouldTell, WindowTooSmall.
+    Nothing is counted here: rows of frozen groups are taken by what they say, so that no file tells what
+    another, or a published table, does not.
+    Raises: FilterUnknown, WouldTell, WindowTooSmall, TooEarly.
     """
     must_not_tell(wanted)
-    zone = office.rulebook.ladders.calendar.timezone
-    months = months_of(wanted, zone, now)
-    with office.snapshot() as uow:
-        moment = _moment(uow.connection)
-        counts = count_people(uow, sight, zone, office.rulebook.floors)
-    reduced = reduce(counts, office.rulebook.small_cell_k)
+    question = _question(office, wanted, sight, now)
+    publication = publish(office, question, now)
     columns = COLUMNS[Sheet.PEOPLE]
-    taken = [one for one in sorted(reduced.counts) if is_wanted(one, wanted.filters, months)]
+    people = Counter[tuple[Any, ...]]()
+    left_out = dict.fromkeys(_LEFT_OUT, 0)
+    for window, groups in publication.groups.items():
+        for group in groups or ():
+            row = row_of(window, group)
+            if is_wanted(row, wanted.filters):
+                people[tuple(row.get(column.name) for column in columns[1:])] += group.people
+                for name in _LEFT_OUT:
+                    left_out[name] += group.people if name not in row else 0
     table = Table(
         Sheet.PEOPLE, columns, [column.name for column in columns],
-        (row for one in taken for row in _records(row_of(one), reduced.counts[one])),
+        (each for row in sorted(people, key=_in_words) for each in _records(row, people[row])),
     )  # fmt: skip
-    yield Contents("people", [(Sheet.PEOPLE, columns)], [table], _reduction(reduced), moment)
+    counted = _counted(publication, {ORGANISATION} if question.organisation_id else set())
+    told = {
+        **_released(publication),
+        "windows": [period_of(window) for window in publication.windows],
+        "without_rows": [period_of(window) for window, found in publication.groups.items() if found is None],
+        "reduction": {"counted": counted, "in_rows": people.total(), "not_told": left_out},
+    }
+    yield Contents("people", [(Sheet.PEOPLE, columns)], [table], told, _released_at(publication, now))
 
 
 @contextmanager
@@ -94,9 +111,7 @@ def aggregated(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
     Raises: FilterUnknown, WouldTell, WindowTooSmall, WouldReveal, TooEarly.
     """
     must_not_tell(wanted)
-    own = sight.organisation_id if sight else None
-    question = question_of(wanted, own, office.rulebook.ladders.calendar.timezone, now)
-    publication = publish(office, question, now)
+    publication = publish(office, _question(office, wanted, sight, now), now)
     with office.look() as uow:
         names = dict(uow.identity.organisation_names().values())
     columns = COLUMNS[Sheet.AGGREGATE]
@@ -105,13 +120,7 @@ def aggregated(office: Office, wanted: Wanted, sight: Sight | None, now: datetim
         ([_plain(row[column.name]) for column in columns] for row in aggregate_rows(publication, names)),
         [column.hxl or "" for column in columns],
     )  # fmt: skip
-    released_at = publication.as_released_at
-    told = {
-        "k": publication.k,
-        "released_at": utc_text(released_at) if released_at else None,
-        "pending": [period_of(window) for window in publication.pending],
-    }
-    moment = utc_text(released_at or now)
+    told, moment = _released(publication), _released_at(publication, now)
     yield Contents("aggregate", [(Sheet.AGGREGATE, columns)], [table], told, moment)
 
 
@@ -136,7 +145,7 @@ def headings(catalogues: Catalogues, columns: Iterable[Column], locale: Locale) 
 
 
 def _identified_tables(
-    catalogues: Catalogues, rows: RowStore, wanted: Wanted, sight: Sight | None
+    rulebook: Rulebook, rows: RowStore, wanted: Wanted, sight: Sight | None
 ) -> Iterator[Table]:
     read: list[tuple[Sheet, Iterator[Values]]] = [
         (Sheet.CASES, rows.cases(COLUMNS[Sheet.CASES], wanted, sight)),
@@ -146,29 +155,47 @@ def _identified_tables(
     ]
     for sheet, found in read:
         columns = COLUMNS[sheet]
-        called = headings(catalogues, columns, wanted.locale)
+        called = headings(rulebook.catalogues, columns, wanted.locale)
+        if wanted.cells_hold is Cells.LABELS:
+            found = labelled(found, labels_of(rulebook, columns, wanted.locale))  # noqa: PLW2901 - the same rows
         yield Table(sheet, columns, called, found)
 
 
-def _records(row: Values, count: int) -> Iterator[Values]:
+def _question(office: Office, wanted: Wanted, sight: Sight | None, now: datetime) -> Question:
+    own = sight.organisation_id if sight else None
+    return question_of(wanted, own, office.rulebook.ladders.calendar.timezone, now)
+
+
+def _records(row: Sequence[Any], count: int) -> Iterator[Values]:
     for _ in range(count):
         yield [f"p{token_hex(_RECORD_BYTES)}", *row]
 
 
-def _reduction(reduced: Reduced) -> dict[str, Any]:
-    """What the manifest says of the reduction. A number of fewer than k people is told of by no number."""
+def _in_words(row: Sequence[Any]) -> list[str]:
+    return [str(value or "") for value in row]
 
-    def told(count: int) -> int | str:
-        return count if count == 0 or count >= reduced.k else f"<{reduced.k}"
 
+def _released(publication: Publication) -> dict[str, Any]:
+    """What the manifest says of published figures, whichever they are."""
+    at = publication.as_released_at
     return {
-        "k": reduced.k,
-        "reduction": {
-            "people": told(reduced.people + reduced.dropped),
-            "dropped": told(reduced.dropped),
-            "coarsened": {trait: told(reduced.coarsened.get(trait, 0)) for trait in dict.fromkeys(STEPS)},
-        },
+        "k": publication.k,
+        "released_at": utc_text(at) if at else None,
+        "pending": [period_of(window) for window in publication.pending],
     }
+
+
+def _released_at(publication: Publication, now: datetime) -> str:
+    return utc_text(publication.as_released_at or now)
+
+
+def _counted(publication: Publication, keys: set[str]) -> int | None:
+    """How many people the tables count in rows with these keys; None where a window does not tell."""
+    if any(keys & withheld for withheld in publication.withheld.values()):
+        return None
+    found = [cell.people for cell in publication.cells if cell.keys.keys() == keys]
+    known = [number for number in found if number is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell

@@ -23,6 +23,7 @@ def about(wanted: Wanted, *, generated_at: str, snapshot_at: str) -> dict[str, A
         "profile": wanted.profile.value,
         "format": wanted.format.value,
         "locale": wanted.locale,
+        "cells": wanted.cells_hold.value,
         "generated_at": generated_at,
         "snapshot_at": snapshot_at,
         "filters": {

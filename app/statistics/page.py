@@ -45,12 +45,22 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Figures that belong together in lines, each under its head; the first of a line says what it is of."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A part of a report under its heading."""
 
     title: str
     figures: tuple[Figure, ...] = ()
     charts: tuple[Chart, ...] = ()
+    grids: tuple[Grid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

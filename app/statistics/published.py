@@ -1,28 +1,32 @@
-"""The figures of the published view: what the publishing gate tells, and what else gives nobody away."""
+"""The figures of the published view: what the ledger tells of each window, and what it adds up to."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from app.statistics.beside import WAITED_FOR
 from app.statistics.labels import Labels
-from app.statistics.reading import Reading
+from app.statistics.rules.aggregate import period_of
+from app.statistics.rules.beside import Volumes
 from app.statistics.rules.dimensions import Dimension
+from app.statistics.rules.dollars import digits_of
 from app.statistics.rules.figures import Cell, Contacts, MoneyFigures, Sum, Table, Volume, Wait, YearLine
-from app.statistics.rules.percentiles import rounded
+from app.statistics.rules.money import ToldClaims
 from app.statistics.rules.publishing import OPEN, ORGANISATION, SEX, UNKNOWN, Publication, Window
 from app.statistics.rules.publishing import Cell as Released
-from app.statistics.rules.telling import may_tell, may_tell_share, may_tell_sum, told_share, told_sum
-from app.statistics.store.contacts import ContactStore
-from app.statistics.store.money import MoneyStore, Spread
-from app.statistics.store.times import Kept, TimeStore
+from app.statistics.rules.telling import ToldWait, share_of
+from app.statistics.store.contacts import ABANDONED, ANSWERED, CALL, LEFT_WORD, MISSED, TEXT
 
 _OUTCOME: Final = Dimension.OUTCOME.value
 _CENTS: Final = 100
+_HOURS: Final = 24
+# Of a window that was released without what stands beside its tables.
+_NO_WAITS: Final = tuple(ToldWait(clock, None, None, None, None, whole=False) for clock in WAITED_FOR)
 _REPATRIATED: Final = "repatriated"
 
 
-def table_of(publication: Publication, dimensions: Sequence[str], labels: Labels) -> Table:
+def table_of(publication: Publication, labels: Labels, dimensions: Sequence[str]) -> Table:
     """The released cells of these dimensions, added up over the windows of the period.
 
     Where a window keeps something back, the number is of those that tell it, and is said to be suppressed.
@@ -46,8 +50,11 @@ def table_of(publication: Publication, dimensions: Sequence[str], labels: Labels
 
 
 def totals_of(publication: Publication, labels: Labels) -> Cell:
-    """Everybody in the period."""
-    return _added({}, [cell for cell in publication.cells if not cell.keys], labels, whole=True)
+    """Everybody in the period. In one that has no window there is nobody, unless one is still to come."""
+    cells = [cell for cell in publication.cells if not cell.keys]
+    if not cells and not publication.pending:
+        return Cell({}, {}, 0, 0)
+    return _added({}, cells, labels, whole=not publication.pending)
 
 
 def years_of(publication: Publication, labels: Labels) -> tuple[YearLine, ...]:
@@ -63,7 +70,7 @@ def years_of(publication: Publication, labels: Labels) -> tuple[YearLine, ...]:
             publication, windows=tuple(windows), withheld={w: publication.withheld[w] for w in windows},
             cells=tuple(cell for cell in publication.cells if cell.window in windows),
         )  # fmt: skip
-        total, home = totals_of(of, labels), table_of(of, (_OUTCOME,), labels)
+        total, home = totals_of(of, labels), table_of(of, labels, (_OUTCOME,))
         back = next((one for one in home.cells if one.keys[_OUTCOME] == _REPATRIATED), None)
         none = None if home.suppressed else 0
         lines += [
@@ -71,7 +78,7 @@ def years_of(publication: Publication, labels: Labels) -> tuple[YearLine, ...]:
                 year, None, cell.keys[ORGANISATION], False, cell.labels[ORGANISATION],
                 cell.cases, cell.people, None, cell.suppressed,
             )
-            for cell in table_of(of, (ORGANISATION,), labels).cells
+            for cell in table_of(of, labels, (ORGANISATION,)).cells
         ]  # fmt: skip
         lines.append(
             YearLine(
@@ -82,69 +89,60 @@ def years_of(publication: Publication, labels: Labels) -> tuple[YearLine, ...]:
     return tuple(lines)
 
 
-def contacts(reading: Reading, k: int) -> Contacts:
-    """What came in, as far as each month and value has contacts from nobody or from at least k phones.
+def contacts(publication: Publication, labels: Labels) -> Contacts:
+    """What came in, added up over the windows that tell it. From how many phones: of one window only.
 
-    From how many phones is told of single months only: of two and of both together it could be worked
-    out how few called in both.
+    Of two windows and of both together it could be worked out how few called in both.
     """
-    store, exact = ContactStore(reading.uow.connection), reading.contacts()
-    fits = {
-        name: may_tell(store.callers_by(reading.scope, name), k)
-        for name in ("channel", "ended", "language", "hour")
-    }
-    months = store.callers_by(reading.scope, None)
-    one_month = len(months) == 1 and may_tell(months, k)
-    ways = fits["channel"] and fits["ended"]
+    found = [publication.beside.get(window) for window in publication.windows]
+    told = [one.contacts for one in found if one]
+    channel, ended = _volumes([one.channel for one in told]), _volumes([one.ended for one in told])
+    language, hour = _volumes([one.language for one in told]), _volumes([one.hour for one in told])
+    calls = _number(ended, ANSWERED), _number(ended, LEFT_WORD), _number(ended, ABANDONED)
+    answered, over = calls[0], sum(number or 0 for number in calls)
+    alone = len(found) == 1 and bool(told)
     return Contacts(
-        texts=exact.texts if fits["channel"] else None,
-        calls=exact.calls if fits["channel"] else None,
-        answered=exact.answered if ways else None,
-        left_word=exact.left_word if ways else None,
-        abandoned=exact.abandoned if ways else None,
-        missed=exact.missed if fits["channel"] else None,
-        unique_callers=exact.unique_callers if one_month else None,
-        answered_share=told_share(exact.answered_share) if ways else None,
-        by_channel=_volumes(exact.by_channel, told=fits["channel"]),
-        by_language=_volumes(exact.by_language, told=fits["language"]),
-        by_hour=_volumes(exact.by_hour, told=fits["hour"]),
-        suppressed=not all(fits.values()),
-    )
+        texts=_number(channel, TEXT), calls=_number(channel, CALL), answered=answered, left_word=calls[1],
+        abandoned=calls[2], missed=_number(channel, MISSED),
+        unique_callers=told[0].callers if alone else None,
+        answered_share=share_of(answered, over) if answered is not None else None,
+        by_channel=_listed(channel, lambda code: labels.of(Dimension.CHANNEL, code)),
+        by_language=_listed(language, labels.language_name),
+        by_hour=_listed(_every_hour(hour), lambda code: f"{code}:00"),
+        suppressed=not (found and _is_whole(publication) and all(one.whole for one in told)),
+    )  # fmt: skip
 
 
-def times(reading: Reading, k: int) -> tuple[Wait, ...]:
-    """Waiting times of all urgencies together, rounded; of how many cases they are is not told."""
-    by_month = TimeStore(reading.uow.connection).done_by_month(reading.scope)
-    kept = reading.kept
-    found = []
-    for one in reading.times():
-        if one.urgency is not None:
-            continue
-        told, judged = may_tell(by_month.get(one.clock, ()), k), _sides(kept, one.clock)
-        share = one.share_in_time if judged and may_tell_share(judged, k) else None
-        found.append(
-            Wait(
-                one.clock, None, one.label, None, rounded(one.p50) if told else None,
-                rounded(one.p90) if told else None, rounded(one.p95) if told else None,
-                None, None, None, told_share(share), not told or (bool(judged) and share is None),
-            )
-        )  # fmt: skip
-    return tuple(found)
+def times(publication: Publication, labels: Labels) -> tuple[Wait, ...]:
+    """Waiting times of all urgencies together, rounded, of each window by itself, the oldest first.
 
-
-def money(reading: Reading, released: Publication, k: int) -> MoneyFigures:
-    """What came back as the gate tells it, in whole dollars, and what is claimed, to two digits.
-
-    A currency is told of where each month has claims of nobody or of k people, none of whom dominates.
+    Of how many cases they are is not told. A window without any case has no lines.
     """
-    claims = MoneyStore(reading.uow.connection).claims_spread(reading.scope)
-    exact = reading.money(by_employer=False)
-    sums = tuple(_told(one, may=_fits(claims, one.currency, k)) for one in exact.currencies if one.claimed)
+    return tuple(
+        Wait(
+            one.clock, None, f"{labels.coded('statistics.clock', one.clock)}: {labels.everything}", None,
+            one.p50, one.p90, one.p95, None, None, None, one.share, not one.whole, period_of(window),
+        )
+        for window in publication.windows
+        for one in (publication.beside[window].waits if window in publication.beside else _NO_WAITS)
+    )  # fmt: skip
+
+
+def money(publication: Publication) -> MoneyFigures:
+    """What came back as the tables tell it, in whole dollars, and what is claimed, in sums of two digits.
+
+    Both are added up over the windows that tell them. Where one keeps claims back, no currency is whole.
+    """
+    found = [publication.beside.get(window) for window in publication.windows]
+    whole = _is_whole(publication) and all(one and one.claims_whole for one in found)
+    by_currency = defaultdict[str, list[ToldClaims]](list)
+    for told in (claims for one in found if one for claims in one.claims):
+        by_currency[told.currency].append(told)
+    sums = tuple(_sum(currency, of, whole=whole) for currency, of in sorted(by_currency.items()))
     # Together with the currencies that are told, their sum would tell what is kept back.
-    suppressed = any(one.suppressed for one in sums)
-    claimed = None if suppressed else told_sum(exact.claimed_usd_cents or 0)
-    recovered = recovered_of(released)
-    return MoneyFigures(sums, claimed, recovered, None, suppressed or recovered is None)
+    dollars = _all_of(one.claimed_usd_cents for one in sums) if whole else None
+    recovered = recovered_of(publication)
+    return MoneyFigures(sums, dollars, recovered, None, dollars is None or recovered is None)
 
 
 def recovered_of(released: Publication) -> int | None:
@@ -154,31 +152,44 @@ def recovered_of(released: Publication) -> int | None:
     return sum(known) * _CENTS if len(known) == len(told) else None
 
 
-def _told(one: Sum, *, may: bool) -> Sum:
-    def told(amount: int | None) -> int | None:
-        return told_sum(amount) if may and amount is not None else None
-
+def _sum(currency: str, told: Sequence[ToldClaims], *, whole: bool) -> Sum:
+    cents, left = _all_of(one.usd_cents for one in told), _all_of(one.without_rate for one in told)
     return Sum(
-        one.currency, one.digits, told(one.claimed), None, told(one.claimed_usd_cents),
-        told(one.claimed_without_rate), None, None, None, None, suppressed=not may,
+        currency, digits_of(currency), sum(one.minor for one in told), None, cents, left, None, None, None,
+        None, suppressed=not whole or cents is None,
     )  # fmt: skip
 
 
-def _fits(spread: Iterable[Spread], currency: str, k: int) -> bool:
-    return may_tell_sum([(one.of, one.largest, one.minor) for one in spread if one.currency == currency], k)
+def _is_whole(publication: Publication) -> bool:
+    """Whether every window of the period was released with what stands beside its tables."""
+    return not publication.pending and all(one in publication.beside for one in publication.windows)
 
 
-def _sides(kept: Iterable[Kept], clock: str) -> list[tuple[int, int]]:
-    in_time, late = Counter[str](), Counter[str]()
-    for one in kept:
-        if one.clock == clock:
-            in_time[one.month] += one.in_time
-            late[one.month] += one.late
-    return [(in_time[month], late[month]) for month in in_time]
+def _all_of(amounts: Iterable[int | None]) -> int | None:
+    """All of them together, where every one is told."""
+    listed = list(amounts)
+    known = [amount for amount in listed if amount is not None]
+    return sum(known) if len(known) == len(listed) else None
 
 
-def _volumes(found: tuple[Volume, ...] | None, *, told: bool) -> tuple[Volume, ...] | None:
-    return found if told else None
+def _volumes(told: Iterable[Volumes]) -> Volumes:
+    """What is told of the windows together; None where none tells it."""
+    known = [one for one in told if one is not None]
+    return sum((Counter(one) for one in known), Counter[str]()) if known else None
+
+
+def _number(volumes: Volumes, value: str) -> int | None:
+    return None if volumes is None else volumes.get(value, 0)
+
+
+def _every_hour(volumes: Volumes) -> Volumes:
+    return None if volumes is None else {f"{h:02d}": volumes.get(f"{h:02d}", 0) for h in range(_HOURS)}
+
+
+def _listed(volumes: Volumes, label: Callable[[str], str]) -> tuple[Volume, ...] | None:
+    if volumes is None:
+        return None
+    return tuple(Volume(code, label(code), number) for code, number in sorted(volumes.items()))
 
 
 def _added(keys: Mapping[str, str], of: Sequence[Released], labels: Labels, *, whole: bool) -> Cell:
@@ -188,7 +199,7 @@ def _added(keys: Mapping[str, str], of: Sequence[Released], labels: Labels, *, w
     cases = [cell.cases for cell in of if cell.cases is not None]
     return Cell(
         known, shown,
-        sum(cases) if len(cases) == len(of) else None,
+        sum(cases) if cases and len(cases) == len(of) else None,
         sum(people) if people else None,
         suppressed=not whole or len(people) < len(of),
     )  # fmt: skip

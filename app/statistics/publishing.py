@@ -1,10 +1,14 @@
 """The one gate of published figures: each window is counted once, frozen, and every answer is cut from it."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from app.audit.rules import Deed
 from app.kernel.clock import day_begins
+from app.statistics.beside import Counting
+from app.statistics.rules.beside import Beside
+from app.statistics.rules.groups import groups_of
 from app.statistics.rules.money import dollars_told
 from app.statistics.rules.publishing import (
     DIMENSIONS,
@@ -17,11 +21,13 @@ from app.statistics.rules.publishing import (
     is_due,
     must_be_answerable,
     select_cells,
+    select_groups,
     windows_of,
     with_money,
     withheld_of,
 )
-from app.statistics.store.counting import CountingStore
+from app.statistics.rules.scope import Scope
+from app.statistics.store.counting import Counted, CountingStore
 from app.statistics.store.released import ReleasedStore
 from app.usecases.unit_of_work import Office, UnitOfWork
 
@@ -85,19 +91,31 @@ def _release(office: Office, window: Window, now: datetime) -> Figures:
 def _counted(office: Office, window: Window, now: datetime) -> tuple[Figures, bool]:
     """What may be told of the window as it is now, and whether that is to stay.
 
-    While a window goes on, an answer that tells of nobody is not kept: it says nothing that could be
-    subtracted from a later one.
+    While a window goes on, an answer that tells of nobody is not kept, and nothing is told beside it: it
+    says nothing that could be subtracted from a later one.
     """
     rules, zone = office.rulebook, office.rulebook.ladders.calendar.timezone
     begins_at, ends_at = day_begins(window.since, zone), day_begins(window.until, zone)
     with office.snapshot() as uow:
         store = CountingStore(uow.connection, uow.vault)
-        star, cases = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
+        counted = store.counted(begins_at, ends_at, zone, insiders=rules.small_cell_insiders)
         recovered = store.recovered(window.since, window.until)
+        beside = _beside(uow, Scope(begins_at, ends_at, zone), now, counted)
     usd = dollars_told(recovered, rules.small_cell_k, rules.surroundings, insiders=rules.small_cell_insiders)
-    cells = with_money(figures_of(window, star, cases, rules.small_cell_k), usd)
-    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells))
-    return figures, now >= ends_at or any(cell.people for cell in cells)
+    cells = with_money(figures_of(window, counted.star, counted.cases, rules.small_cell_k), usd)
+    groups = groups_of(counted.star, counted.kinds, rules.small_cell_k)
+    figures = Figures(window, rules.small_cell_k, now, cells, withheld_of(cells), groups, beside)
+    if now >= ends_at or any(cell.people for cell in cells):
+        return figures, True
+    return replace(figures, beside=None), False
+
+
+def _beside(uow: UnitOfWork, scope: Scope, now: datetime, counted: Counted) -> Beside | None:
+    """What may be told beside the tables. What an organisation could subtract is not worked out for it."""
+    if uow.rulebook.small_cell_insiders:
+        return None
+    people = sum(count[0] for count in counted.star.columns.values())
+    return Counting(uow, scope, now, uow.rulebook.small_cell_k).beside(cases=counted.cases[0], people=people)
 
 
 def _answer(
@@ -111,6 +129,8 @@ def _answer(
         windows=tuple(one.window for one in figures),
         pending=pending,
         withheld={one.window: one.withheld for one in figures},
+        groups={one.window: select_groups(one.groups, question, own) for one in figures},
+        beside={one.window: one.beside for one in figures if one.beside},
     )
 
 

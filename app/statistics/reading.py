@@ -1,7 +1,7 @@
 """The figures of each indicator, read from one snapshot and exact: what may be told is decided elsewhere."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -37,15 +37,17 @@ from app.statistics.rules.figures import (
 )
 from app.statistics.rules.scope import Scope
 from app.statistics.store.contacts import ABANDONED, ANSWERED, CALL, LEFT_WORD, MISSED, TEXT, ContactStore
-from app.statistics.store.dimensions import counted
 from app.statistics.store.money import Added, MoneyStore
 from app.statistics.store.parties import repeated
 from app.statistics.store.quality import QualityStore
+from app.statistics.store.tables import Count, Cut, counted
 from app.statistics.store.times import Kept, Measured, TimeStore
 from app.statistics.store.work import WorkStore
 from app.usecases.unit_of_work import UnitOfWork
 
 # The bands of caseload. Source: docs/statistics.md#caseload
+YEARS: Final = (Dimension.YEAR, Dimension.ORGANISATION)
+HOME: Final = (*YEARS, Dimension.OUTCOME)
 _BANDS: Final = ((0, 9), (10, 19), (20, 29), (30, None))
 _COMPANIES: Final = frozenset({Dimension.RECRUITER, Dimension.EMPLOYER})
 _Line = tuple[int | None, str | None, bool]  # a year, an organisation, whether it is the sum of all of them
@@ -65,20 +67,25 @@ class Reading:
 
     def table(self, *dimensions: Dimension) -> Table:
         """Cases and people by these dimensions, in the order of their values, the unknown last."""
-        rows = self.uow.connection.execute(counted(dimensions, self.scope)).all()
-        labels = self._with_parties(dimensions, rows)
-        cells = [_cell(dimensions, row, labels) for row in rows if row.cases]
-        return Table(tuple(one.value for one in dimensions), tuple(sorted(cells, key=_by_keys)))
+        return self.tables(dimensions)[dimensions]
+
+    def tables(self, *cuts: Cut) -> dict[Cut, Table]:
+        """The same for several sets of dimensions, each of which may be none."""
+        found = counted(self.uow.connection, cuts, self.scope)
+        ids = {
+            value
+            for cut, counts in found.items()
+            for place, one in enumerate(cut)
+            if one in _COMPANIES
+            for value in (count.values[place] for count in counts)
+            if value
+        }
+        labels = self._naming(ids) if ids else self.labels
+        return {cut: _table(cut, counts, labels) for cut, counts in found.items()}
 
     def totals(self) -> Cell:
         """All cases and people."""
-        found = self.table().cells
-        return found[0] if found else Cell({}, {}, 0, 0)
-
-    def _with_parties(self, dimensions: Sequence[Dimension], rows: Sequence[Any]) -> Labels:
-        """The names of codes, with those of the companies that these rows are about."""
-        ids = {getattr(row, one.value) for row in rows for one in dimensions if one in _COMPANIES} - {None}
-        return self._naming(ids) if ids else self.labels
+        return total_of(self.table())
 
     def _naming(self, ids: Iterable[UUID]) -> Labels:
         known = self.uow.circumstances.named_by_ids(ids)
@@ -91,8 +98,7 @@ class Reading:
 
     def contacts(self) -> Contacts:
         """What came in."""
-        store = ContactStore(self.uow.connection)
-        came = store.came(self.scope)
+        came, callers = ContactStore(self.uow.connection).came(self.scope)
         number = Counter[str]()
         ended = Counter[str | None]()
         for one in came:
@@ -106,7 +112,7 @@ class Reading:
             hours[one.hour] += one.contacts
         return Contacts(
             texts=number[TEXT], calls=number[CALL], answered=ended[ANSWERED], left_word=ended[LEFT_WORD],
-            abandoned=ended[ABANDONED], missed=number[MISSED], unique_callers=store.callers(self.scope),
+            abandoned=ended[ABANDONED], missed=number[MISSED], unique_callers=callers,
             answered_share=_share(ended[ANSWERED], over),
             by_channel=self._volumes(channels, lambda code: self.labels.of(Dimension.CHANNEL, code)),
             by_language=self._volumes(languages, self.labels.language_name),
@@ -130,7 +136,7 @@ class Reading:
 
     @cached_property
     def kept(self) -> list[Kept]:
-        """How many targets were kept, by clock, urgency and month."""
+        """How many targets were kept, by clock and urgency."""
         return TimeStore(self.uow.connection).kept(self.scope, self.uow.rulebook.ladders, self.now)
 
     def _wait(self, clock: str, urgency: str | None, found: Measured | None, kept: list[Kept]) -> Wait:
@@ -299,17 +305,24 @@ class Reading:
 
     def years(self) -> tuple[YearLine, ...]:
         """Cases, people and those brought home, by year of opening and organisation, and in all."""
-        by = (Dimension.YEAR, Dimension.ORGANISATION)
-        home = {**self.scope.filters, Dimension.OUTCOME: (Outcome.REPATRIATED.value,)}
-        back = replace(self, scope=replace(self.scope, filters=home)).table(*by)
+        # A filter by outcome leaves nobody out who came home.
+        kept = dict(self.scope.filters)
+        kept.pop(Dimension.OUTCOME, None)
+        home = replace(self, scope=replace(self.scope, filters=kept))
+        return self.years_from(self.table(*YEARS), home.table(*HOME))
+
+    def years_from(self, by_year: Table, by_outcome: Table) -> tuple[YearLine, ...]:
+        """The same out of the tables of `YEARS` and `HOME`."""
         # A case has one year and one organisation, so that lines can be added up.
         lines: dict[_Line, list[int]] = defaultdict(lambda: [0, 0, 0])
         labels: dict[str | None, str] = {None: self.labels.unknown}
-        for cell in self.table(*by).cells:
-            labels[cell.keys[by[1]]] = cell.labels[by[1]]
+        for cell in by_year.cells:
+            labels[cell.keys[Dimension.ORGANISATION]] = cell.labels[Dimension.ORGANISATION]
             _add(lines, cell, (cell.cases or 0, cell.people or 0, 0))
-        for cell in back.cells:
-            _add(lines, cell, (0, 0, cell.people or 0))
+        for cell in by_outcome.cells:
+            if cell.keys[Dimension.OUTCOME] == Outcome.REPATRIATED:
+                labels[cell.keys[Dimension.ORGANISATION]] = cell.labels[Dimension.ORGANISATION]
+                _add(lines, cell, (0, 0, cell.people or 0))
         found = [self._line(key, labels[key[1]], numbers) for key, numbers in lines.items()]
         return tuple(sorted(found, key=_by_year))
 
@@ -324,13 +337,19 @@ class Reading:
         )  # fmt: skip
 
 
-def _cell(dimensions: Sequence[Dimension], row: Any, labels: Labels) -> Cell:  # noqa: ANN401 - a row
-    values = {one: getattr(row, one.value) for one in dimensions}
-    return Cell(
-        {one.value: None if value is None else str(value) for one, value in values.items()},
-        {one.value: labels.of(one, value) for one, value in values.items()},
-        int(row.cases), int(row.people),
-    )  # fmt: skip
+def total_of(table: Table) -> Cell:
+    """The cell of a table by no dimension."""
+    return table.cells[0] if table.cells else Cell({}, {}, 0, 0)
+
+
+def _table(cut: Cut, counts: Iterable[Count], labels: Labels) -> Table:
+    cells = []
+    for count in counts:
+        known = dict(zip(cut, count.values, strict=True))
+        keys = {one.value: None if value is None else str(value) for one, value in known.items()}
+        names = {one.value: labels.of(one, value) for one, value in known.items()}
+        cells.append(Cell(keys, names, count.cases, count.people))
+    return Table(tuple(one.value for one in cut), tuple(sorted(cells, key=_by_keys)))
 
 
 def breaches_of(kept: Iterable[Kept]) -> tuple[Breach, ...]:

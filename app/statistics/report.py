@@ -1,6 +1,6 @@
 """The report of a period that a supervisor hands on: what it says, in which order and in which words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,11 +12,12 @@ from babel.units import format_unit
 
 from app.cases.rules.stages import Sight
 from app.statistics import service
-from app.statistics.page import Chart, Figure, Locale, Page, Section, day, html, moment, number
+from app.statistics.page import Chart, Figure, Grid, Locale, Page, Section, day, html, moment, number
 from app.statistics.publishing import publish
 from app.statistics.rules.figures import Cell, Contacts, MoneyFigures, Summary, Table, Volume, Wait
 from app.statistics.rules.periods import Period
 from app.statistics.rules.publishing import Publication, Question
+from app.statistics.rules.targets import CLOCKS
 from app.usecases.unit_of_work import Office
 
 _FEW: Final = "—"  # stands where a number is too small to be shown
@@ -24,7 +25,7 @@ _FEW: Final = "—"  # stands where a number is too small to be shown
 _MOST_BARS: Final = 20
 _MINUTES_UP_TO: Final = timedelta(hours=2)
 _HOURS_UP_TO: Final = timedelta(days=3)
-_HOURS_OF_A_DAY: Final = 24
+_AFTER_CONTACTS: Final = 5  # where the time of the first contact stands at a glance
 _CASES_BY: Final = ("category", "destination", "sector", "channel", "organisation")
 _PEOPLE_BY: Final = ("sex", "age_band", "province")
 
@@ -91,17 +92,18 @@ class _Writing:
 
     def _glance(self, told: Summary) -> Section:
         home = next((one for one in told.outcomes.cells if one.keys.get("outcome") == "repatriated"), None)
-        contact = next((one for one in told.times if one.clock == "first_contact"), None)
         figures = [
             ("report.new_cases", self._count(told.totals.cases)),
             ("report.new_people", self._count(told.totals.people)),
             ("report.texts", self._count(told.contacts.texts)),
             ("report.calls", self._count(told.contacts.calls)),
             ("report.answered", self._share(told.contacts.answered_share)),
-            ("report.half_reached_within", self._time(contact.p50 if contact else None)),
             ("report.repatriated", self._count(home.people if home else None)),
             ("report.recovered_usd", self._usd(told.money.recovered_usd_cents)),
         ]
+        contact = next((one for one in told.times if one.clock == "first_contact"), None)
+        if contact and _windows(told.times) == 1:
+            figures.insert(_AFTER_CONTACTS, ("report.half_reached_within", self._time(contact.p50)))
         return Section(self.text("report.glance"), self._figures(figures))
 
     def _by_month(self, released: Publication) -> tuple[Chart, ...]:
@@ -146,15 +148,36 @@ class _Writing:
             charts.append(Chart(self.text(f"report.by.{name}"), head, rows, shape, note))  # type: ignore[arg-type]
         return Section(self.text("report.contacts"), (), tuple(charts))
 
-    def _waits(self, told: Iterable[Wait]) -> Section:
+    def _waits(self, told: Sequence[Wait]) -> Section:
+        """Of one window its figures; several are told of side by side, as these cannot be added up."""
+        title = self.text("report.times")
+        if _windows(told) > 1:
+            return Section(title, (), (), tuple(self._by_window(told, clock) for clock in _clocks(told)))
         figures = []
         for one in told:
             figures += [
                 Figure(self.text("report.half_within", what=one.label), self._time(one.p50)),
                 Figure(self.text("report.nine_of_ten_within", what=one.label), self._time(one.p90)),
-                Figure(self.text("report.in_time", what=one.label), self._share(one.share_in_time)),
             ]
-        return Section(self.text("report.times"), tuple(figures))
+            if one.clock in CLOCKS:
+                share = self._share(one.share_in_time)
+                figures.append(Figure(self.text("report.in_time", what=one.label), share))
+        return Section(title, tuple(figures))
+
+    def _by_window(self, told: Sequence[Wait], clock: str) -> Grid:
+        lines = [one for one in told if one.clock == clock]
+        rows = [
+            ((one.window or "").replace("/", " – "), self._time(one.p50), self._time(one.p90))
+            for one in lines
+        ]
+        head = [self.text(f"report.head.{name}") for name in ("window", "half_within", "nine_of_ten_within")]
+        if clock not in CLOCKS:
+            return Grid(lines[0].label, tuple(head), tuple(rows))
+        shares = [(self._share(one.share_in_time),) for one in lines]
+        return Grid(
+            lines[0].label, (*head, self.text("report.head.in_time")),
+            tuple((*row, *share) for row, share in zip(rows, shares, strict=True)),
+        )  # fmt: skip
 
     def _money(self, told: MoneyFigures) -> Section:
         figures = [
@@ -193,6 +216,15 @@ class _Writing:
             else ("day", timedelta(days=1))
         )  # fmt: skip
         return format_unit(round(length / size), unit, length="long", locale=self.locale)
+
+
+def _windows(told: Sequence[Wait]) -> int:
+    return len({one.window for one in told})
+
+
+def _clocks(told: Sequence[Wait]) -> list[str]:
+    """The clocks in the order in which they are told of."""
+    return list(dict.fromkeys(one.clock for one in told))
 
 
 def _most_first(cell: Cell) -> tuple[bool, int]:

@@ -12,7 +12,7 @@ from app.identity.rules import Action, Worker
 from app.statistics import published
 from app.statistics.labels import Labels, Language
 from app.statistics.publishing import publish
-from app.statistics.reading import Reading
+from app.statistics.reading import HOME, YEARS, Reading, total_of
 from app.statistics.rules.dimensions import Dimension
 from app.statistics.rules.figures import (
     Caseload,
@@ -99,9 +99,7 @@ def cases(office: Office, wish: Wish, dimensions: Sequence[Dimension]) -> Table:
         raise UnknownDimension
     if wish.is_published:
         _must_be_published(dimensions, wish)
-        released = _gate(office, wish)
-        with _reading(office, wish) as reading:
-            return published.table_of(released, [one.value for one in dimensions], reading.labels)
+        return published.table_of(*_told(office, wish), [one.value for one in dimensions])
     with _reading(office, wish) as reading:
         return reading.table(*dimensions)
 
@@ -115,18 +113,19 @@ def outcomes(office: Office, wish: Wish) -> Table:
 
 
 def contacts(office: Office, wish: Wish) -> Contacts:
-    """What came in."""
+    """What came in. Raises: what `publish` raises, in the published view, here and below."""
+    if wish.is_published:
+        return published.contacts(*_told(office, wish))
     with _reading(office, wish) as reading:
-        if wish.is_published:
-            return published.contacts(reading, office.rulebook.small_cell_k)
         return reading.contacts()
 
 
 def times(office: Office, wish: Wish) -> tuple[Wait, ...]:
-    """How long cases opened in the period waited."""
+    """How long cases opened in the period waited. Raises: NotPublished, with filters."""
+    if wish.is_published:
+        _must_be_published((), wish)
+        return published.times(*_told(office, wish))
     with _reading(office, wish) as reading:
-        if wish.is_published:
-            return published.times(reading, office.rulebook.small_cell_k)
         return reading.times()
 
 
@@ -146,10 +145,9 @@ def money(office: Office, wish: Wish, *, by_employer: bool = False) -> MoneyFigu
     """Wages claimed and money recovered in the period. Raises: NotPublished, for employers."""
     if wish.is_published and by_employer:
         raise NotPublished
-    released = _gate(office, wish) if wish.is_published else None
+    if wish.is_published:
+        return published.money(_gate(office, wish))
     with _reading(office, wish) as reading:
-        if released:
-            return published.money(reading, released, office.rulebook.small_cell_k)
         return reading.money(by_employer=by_employer)
 
 
@@ -169,9 +167,9 @@ def years(office: Office, wish: Wish) -> tuple[YearLine, ...]:
     """Cases, people and those brought home by year and organisation. Raises: NotPublished, with filters."""
     if wish.is_published:
         _must_be_published((), wish)
-    released = _gate(office, wish) if wish.is_published else None
+        return published.years_of(*_told(office, wish))
     with _reading(office, wish) as reading:
-        return published.years_of(released, reading.labels) if released else reading.years()
+        return reading.years()
 
 
 def first_case_at(uow: UnitOfWork) -> datetime | None:
@@ -193,15 +191,17 @@ def summary(  # noqa: PLR0913, PLR0917 - what a report is about: none follows fr
 
 def _exact_summary(office: Office, wish: Wish) -> Summary:
     with _reading(office, wish) as reading:
+        # All tables together, for what one pass over the cases tells of several.
+        found = reading.tables((), YEARS, HOME, *((one,) for one in _TABLES))
         return Summary(
-            totals=reading.totals(),
-            tables=tuple(reading.table(one) for one in _TABLES),
+            totals=total_of(found[()]),
+            tables=tuple(found[one,] for one in _TABLES),
             contacts=reading.contacts(),
             times=reading.times(),
             escalations=reading.escalations(),
             outcomes=reading.outcomes(),
             money=reading.money(by_employer=True),
-            years=reading.years(),
+            years=reading.years_from(found[YEARS], found[HOME]),
             parties=reading.parties(at_least=REPEAT_FROM),
             caseload=reading.caseload(),
             quality=reading.quality(),
@@ -209,23 +209,21 @@ def _exact_summary(office: Office, wish: Wish) -> Summary:
 
 
 def _published_summary(office: Office, wish: Wish) -> Summary:
-    k, released = office.rulebook.small_cell_k, _gate(office, wish)
-    with _reading(office, wish) as reading:
-        labels = reading.labels
-        tables = {name: published.table_of(released, (name,), labels) for name in (*ROWS, SEX)}
-        return Summary(
-            totals=published.totals_of(released, labels),
-            tables=tuple(tables[name] for name in (*ROWS, SEX) if name != Dimension.OUTCOME),
-            contacts=published.contacts(reading, k),
-            times=published.times(reading, k),
-            escalations=None,
-            outcomes=tables[Dimension.OUTCOME.value],
-            money=published.money(reading, released, k),
-            years=published.years_of(released, labels),
-            parties=None,
-            caseload=None,
-            quality=None,
-        )
+    released, labels = _told(office, wish)
+    tables = {name: published.table_of(released, labels, (name,)) for name in (*ROWS, SEX)}
+    return Summary(
+        totals=published.totals_of(released, labels),
+        tables=tuple(tables[name] for name in (*ROWS, SEX) if name != Dimension.OUTCOME),
+        contacts=published.contacts(released, labels),
+        times=published.times(released, labels),
+        escalations=None,
+        outcomes=tables[Dimension.OUTCOME.value],
+        money=published.money(released),
+        years=published.years_of(released, labels),
+        parties=None,
+        caseload=None,
+        quality=None,
+    )
 
 
 def _must_be_published(dimensions: Sequence[Dimension], wish: Wish) -> None:
@@ -241,6 +239,13 @@ def _gate(office: Office, wish: Wish) -> Publication:
     return publish(office, Question(wish.period.since, wish.period.until, {}, own), wish.now)
 
 
+def _told(office: Office, wish: Wish) -> tuple[Publication, Labels]:
+    """What was released of the period, and the names of its codes."""
+    released = _gate(office, wish)
+    with office.look() as uow:
+        return released, Labels(office.rulebook, wish.locale, uow.identity.organisation_names())
+
+
 @contextmanager
 def _inside(office: Office, wish: Wish) -> Iterator[Reading]:
     """As `_reading`, for what is never published. Raises: NotPublished."""
@@ -252,16 +257,11 @@ def _inside(office: Office, wish: Wish) -> Iterator[Reading]:
 
 @contextmanager
 def _reading(office: Office, wish: Wish) -> Iterator[Reading]:
-    """One snapshot of the cases that are asked for. In the published view they are everybody's."""
+    """One snapshot of the cases that are asked for, as these eyes may see them."""
     rules = office.rulebook
     zone = rules.ladders.calendar.timezone
     since, until = wish.period.moments(zone)
-    if wish.is_published and wish.filters:
-        raise NotPublished
-    scope = Scope(
-        since, until, zone, None if wish.is_published else wish.sight, filters=wish.filters,
-        indicators=rules.category_indicators,
-    )  # fmt: skip
+    scope = Scope(since, until, zone, wish.sight, filters=wish.filters, indicators=rules.category_indicators)
     with office.snapshot() as uow:
         labels = Labels(rules, wish.locale, uow.identity.organisation_names())
         yield Reading(uow, scope, labels, wish.now)

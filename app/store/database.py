@@ -146,5 +146,7 @@ def _postgresql(url: Any) -> Engine:  # noqa: ANN401 - as above
     return create_engine(
         url, pool_size=_CONNECTIONS, max_overflow=_MORE_CONNECTIONS, pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"options": "-c timezone=UTC"},
+        # Compiling a statement about all cases takes PostgreSQL longer than running it, and what sorts or
+        # hashes them should not go to the disk for a few megabytes. Source: docs/performance.md#statistics
+        connect_args={"options": "-c timezone=UTC -c jit=off -c work_mem=16MB"},
     )  # fmt: skip

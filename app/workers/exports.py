@@ -10,16 +10,15 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from app.crypto.vault import SealBroken
 from app.exports import jobs
 from app.exports.jobs import Claimed, Failure, Packed, Why
-from app.exports.making import make
-from app.exports.packing import Scratch, codebook_of, packed, sealed
+from app.exports.packing import Scratch, codebook_of, sealed
+from app.exports.rules.asking import Profile
 from app.kernel.clock import Clock
-from app.kernel.refusal import Refusal
 from app.store.files import FileRef, FileStore
 from app.usecases import retaining
 from app.usecases.unit_of_work import Office
+from app.workers.apart import Apart, Order, Product, Trouble, make_here, trouble_of
 from app.workers.loops import heartbeat_name
 from app.workers.places import place_of
 
@@ -60,6 +59,11 @@ class Pulse:
     def lives(self) -> None:
         """A point at which others may go first, and work that nobody wants ends. Raises: Lost."""
         self.make_way()
+        self.still_wanted(self.rows)
+
+    def still_wanted(self, rows: int) -> None:
+        """So many rows are written, elsewhere: nobody has to make way for that. Raises: Lost."""
+        self.rows = rows
         if self._lost:
             raise Lost
 
@@ -92,7 +96,9 @@ class Exports:
     """Makes what was asked for, and lets go of it when its time is over.
 
     Every step can be repeated: whoever dies on the way has its lease run out, and the next one begins
-    from nothing. No file is touched while a transaction is open.
+    from nothing. No file is touched while a transaction is open. What holds names is made `apart`, where
+    that is given: it may be long, and it only reads. What is published writes too, and stays here, where
+    writers take turns.
     """
 
     office: Office
@@ -102,6 +108,7 @@ class Exports:
     keep_for: timedelta
     make_way: Callable[[], None] = lambda: None
     beat_every_seconds: float = 1.0
+    apart: Apart | None = None
     _sweep_at: datetime | None = None
 
     def step(self, now: datetime) -> bool:
@@ -132,36 +139,41 @@ class Exports:
         except Lost:
             self._drop(ref.name)
             return "lost"
-        except Refusal as refusal:
-            # Its words are for whoever asked; they name no person.
-            self._fail(claimed, ref, Why(refusal.words or refusal.code, refusal.details))
-            return "refused"
-        except SealBroken as broken:
-            _LOG.error("export_unreadable", export=str(claimed.job.id), at=place_of(broken))
-            self._fail(claimed, ref, Why(Failure.UNREADABLE))
-            return "failed"
-        except Exception as problem:  # noqa: BLE001 - it is tried again, and in the end somebody is told
-            _LOG.error(
-                "export_not_made", export=str(claimed.job.id), error=type(problem).__name__,
-                at=place_of(problem), tries=claimed.job.tries,
-            )  # fmt: skip
-            self._drop(ref.name)
-            after = self.clock.now()
-            with self.office.work(after) as uow:
-                jobs.put_back(uow, claimed, now=after, until=after + self.keep_for)
-            return "put_back"
+        except Exception as problem:  # noqa: BLE001 - it is tried again, or somebody is told why not
+            return self._end(claimed, ref, trouble_of(problem))
         return self._keep(claimed, made)
 
     def _made(self, claimed: Claimed, making: jobs.Making, ref: FileRef) -> Packed:
         pulse = Pulse(self.office, self.clock, claimed, self.beat_every_seconds, self.make_way)
         passed = self.office.rulebook.passed
         with self.scratch.room(claimed.claim) as room, pulse.beating():
-            made = make(self.office, making, room, pulse.progress)
+            product = self._product(Order(making, room, claimed.password), pulse)
             passed("exports.made")
-            file = packed(made, password=claimed.password, at=making.generated_at, lives=pulse.lives)
-            size, sha256 = sealed(self.files, ref, file, pulse.lives)
+            size, sha256 = sealed(self.files, ref, product.file, pulse.lives)
             passed("exports.sealed")
+            made = product.made
             return Packed(ref, made.rows, sha256, size, made.manifest, codebook_of(made))
+
+    def _product(self, order: Order, pulse: Pulse) -> Product:
+        if self.apart and order.making.wanted.profile is Profile.IDENTIFIED:
+            return self.apart.make(order, pulse.still_wanted)
+        return make_here(self.office, order, progress=pulse.progress, lives=pulse.lives)
+
+    def _end(self, claimed: Claimed, ref: FileRef, trouble: Trouble) -> str:
+        """Nothing was made; it is tried again where that may help."""
+        why, export = trouble.why, str(claimed.job.id)
+        if why is None:
+            _LOG.error("export_not_made", export=export, error=trouble.error, at=trouble.at,
+                       tries=claimed.job.tries)  # fmt: skip
+            self._drop(ref.name)
+            after = self.clock.now()
+            with self.office.work(after) as uow:
+                jobs.put_back(uow, claimed, now=after, until=after + self.keep_for)
+            return "put_back"
+        if why.code == Failure.UNREADABLE:
+            _LOG.error("export_unreadable", export=export, at=trouble.at)
+        self._fail(claimed, ref, why)
+        return "failed" if why.code == Failure.UNREADABLE else "refused"
 
     def _keep(self, claimed: Claimed, made: Packed) -> str:
         # Where the commit itself fails, nobody knows whether it happened: the file stays. If no row

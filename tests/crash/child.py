@@ -21,7 +21,7 @@ from app.channels.console.carrier import arrival
 from app.workers.dialling import CallBacks, Dialler
 from app.workers.steps import Expiry, Outbox, Reception, Timers
 from tests.fakes import FakeClock
-from tests.makers import ROOT, Installation, settings_for
+from tests.makers import ROOT, Installation, settings_for, written_for
 from tests.uploader import a_photo, send_rest
 
 KILLED = 137  # what a shell says of a process that was killed with signal 9
@@ -111,7 +111,8 @@ def do(job: Job) -> None:
     """The job, as a worker or a door does it."""
     settings = settings_for(Path(job.folder), job.database_url, **job.changes)
     clock = FakeClock(datetime.fromisoformat(job.now))
-    application = build(settings, clock=clock, passed=die_here(job) if job.die_at else None)
+    passed = die_here(job) if job.die_at else None
+    application = build(settings, clock=clock, passed=passed, written=written_for(settings))
     if job.name == "inbox":
         kept = [
             application.inbox.keep(arrival(sender=sender, body=body, carrier_id=sid))
@@ -191,7 +192,7 @@ def main() -> None:
         job = Job(**json.loads(line))
         if not warm:
             # Loads the words of triage, which takes seconds; nothing connects to the database yet.
-            build(settings_for(Path(job.folder), job.database_url, **job.changes))
+            written_for(settings_for(Path(job.folder), job.database_url, **job.changes))
             warm = True
         sys.stdout.write(f"{_fork(job)}\n")
         sys.stdout.flush()

@@ -20,12 +20,6 @@ PHONES: Final = ["+66812345601", "+66812345602"]
 PUBLIC: Final = "https://hotline.example"
 
 
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    with Child() as running:
-        yield running
-
-
 class Scene:
     """Phones that rang, and processes that are started and killed while they call back."""
 

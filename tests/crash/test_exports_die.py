@@ -1,7 +1,7 @@
 """Wherever a process is killed that makes an export, the next one makes it once, and nothing is left over."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,6 @@ IDENTIFIED = {
     "profile": "identified", "format": "csv", "locale": "en", "reason": "donor audit",
     "password": "correct horse 47 staple",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    with Child() as running:
-        yield running
 
 
 @pytest.fixture(name="town")
@@ -109,15 +103,14 @@ def test_an_export_that_kills_every_worker_is_given_up(
 
 
 def test_two_processes_side_by_side_make_each_export_once(
-    town: Installation, child: Child, tmp_path: Path
+    town: Installation, child: Child, other_child: Child, tmp_path: Path
 ) -> None:
     supervisor = town.a_worker(Role.SUPERVISOR)
     for _ in range(6):
         asked(town, supervisor)
-    with Child() as second:
-        for one in (child, second):
-            one.begin(a_job(town, tmp_path))
-        assert [child.end(), second.end()] == [0, 0]
+    for one in (child, other_child):
+        one.begin(a_job(town, tmp_path))
+    assert [child.end(), other_child.end()] == [0, 0]
     with town.office.database.read() as connection:
         rows = connection.execute(select(export_jobs)).all()
     assert [(one.state, one.tries) for one in rows] == [("done", 1)] * 6

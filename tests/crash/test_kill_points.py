@@ -31,12 +31,6 @@ TEXTS = [
 COMMITS = ["before_commit", "after_commit"]
 
 
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    with Child() as running:
-        yield running
-
-
 @dataclass
 class Scene:
     """An installation, and processes that are started and killed on its database."""

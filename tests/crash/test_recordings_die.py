@@ -12,12 +12,6 @@ from tests.message_town import MessageTown, a_message_town
 from tests.twilio_town import NUMBER, SETTINGS, open_tasks
 
 
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    with Child() as running:
-        yield running
-
-
 @pytest.fixture(name="town")
 def _town(install: Callable[..., Installation]) -> Iterator[MessageTown]:
     with a_message_town(install) as town:
@@ -77,14 +71,13 @@ def test_who_dies_on_the_way_of_a_recording_loses_nothing_and_doubles_nothing(
 
 
 def test_two_processes_side_by_side_bring_each_recording_home_once(
-    town: MessageTown, child: Child, tmp_path: Path
+    town: MessageTown, child: Child, other_child: Child, tmp_path: Path
 ) -> None:
     for number in range(8):
         town.leave(from_=f"+6681234500{number}")
-    with Child() as second:
-        for one in (child, second):
-            one.begin(a_job(town, tmp_path))
-        assert [child.end(), second.end()] == [0, 0]
+    for one in (child, other_child):
+        one.begin(a_job(town, tmp_path))
+    assert [child.end(), other_child.end()] == [0, 0]
     assert {row.state for row in town.rows} == {"finished"}
     assert len(town.fetches) == 8
     assert {name for name, _ in town.files.names()} == {row.file_name for row in town.rows}

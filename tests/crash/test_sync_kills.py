@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -18,12 +18,6 @@ from tests.makers import Installation
 NOTES = 24  # with the case and the clash more than one transaction of twenty rows
 # The rows go twenty to a transaction: two transactions, each of which a server can die before or after.
 POINTS = [(point, nth) for point in ("before_commit", "after_commit") for nth in (1, 2)]
-
-
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    with Child() as running:
-        yield running
 
 
 @dataclass

@@ -21,7 +21,7 @@ from app.outbox.tables import outbox
 from app.workers.steps import Outbox, Reception, Timers
 from tests.crash.child import Child, Job
 from tests.fakes import START
-from tests.makers import KHMER_LOCKED_IN, Installation
+from tests.makers import KHMER_LOCKED_IN, Installation, written_for
 from tests.peers.twilio import FakeTwilio
 
 Step = Callable[[Application], Callable[[Any], bool]]
@@ -30,10 +30,9 @@ DUE = 300
 TEXTS = 200
 
 
-@pytest.fixture(scope="module")
-def children() -> Iterator[list[Child]]:
-    with Child() as one, Child() as other:
-        yield [one, other]
+@pytest.fixture
+def children(child: Child, other_child: Child) -> list[Child]:
+    return [child, other_child]
 
 
 def rows(here: Installation, table: Table) -> list[Any]:
@@ -47,7 +46,8 @@ def at_once_in_threads(here: Installation, step_of: Step) -> list[int]:
     failures: list[BaseException] = []
 
     def work(number: int) -> None:
-        application = build(here.application.settings, clock=here.clock)
+        settings = here.application.settings
+        application = build(settings, clock=here.clock, written=written_for(settings))
         step, idle = step_of(application), 0
         try:
             begin.wait(30)

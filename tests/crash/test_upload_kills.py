@@ -1,6 +1,6 @@
 """Wherever a process is killed while a file arrives, the next one goes on: the same bytes, once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,6 @@ POINTS = [
     ("files.chunk_written", 2), ("files.end_placed", 1), ("files.done", 1), ("before_commit", 3),
     ("after_commit", 3), ("files.done", 4), ("before_commit", 4), ("after_commit", 4),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def child() -> Iterator[Child]:
-    with Child() as running:
-        yield running
 
 
 @dataclass

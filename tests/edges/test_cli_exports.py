@@ -61,6 +61,33 @@ def test_names_are_written_to_an_archive_behind_the_password(
     assert "canary-7731" not in said.out
 
 
+@pytest.mark.parametrize(("asked", "held"), [([], "labels"), (["--cells", "codes"], "codes")])
+def test_cells_of_an_archive_hold_words_or_codes(
+    here: Installation, spean: CommandLine, tmp_path: Path, secret: Path, asked: list[str], held: str
+) -> None:
+    here.a_case()
+    file = tmp_path / "cases.zip"
+    said = spean.run(
+        "export", "--profile", "identified", "--out", str(file), "--reason", "donor audit",
+        "--password-file", str(secret), "--locale", "en", "--json", *asked,
+    )  # fmt: skip
+    assert said.json["manifest"]["cells"] == held
+    with pyzipper.AESZipFile(file) as archive:
+        archive.setpassword(PASSWORD.encode())
+        assert (b",unpaid_wages," in archive.read("cases.csv")) is (held == "codes")
+
+
+def test_labels_are_for_files_that_people_read(
+    here: Installation, spean: CommandLine, tmp_path: Path
+) -> None:
+    said = spean.run(
+        "export", "--profile", "aggregate", "--cells", "labels", "--out", str(tmp_path / "counts.csv")
+    )
+    assert said.status == 1
+    assert "Labels stand in" in said.err
+    assert spean.run("export", "--cells", "codes").status == 2
+
+
 def test_a_bare_file_has_its_manifest_and_codebook_beside_it(
     here: Installation, spean: CommandLine, tmp_path: Path
 ) -> None:

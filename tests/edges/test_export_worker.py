@@ -70,7 +70,7 @@ def claimed(here: Installation) -> Claimed:
 
 def until(condition: Any) -> bool:
     """Whether it came true within a few seconds."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         if condition():
             return True

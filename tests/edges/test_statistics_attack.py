@@ -19,15 +19,17 @@ from app.statistics.publishing import publish
 from app.statistics.rules.aggregate import aggregate_rows
 from app.statistics.rules.publishing import (
     DIMENSIONS,
+    Cell,
     Publication,
     Question,
     TooEarly,
+    Window,
     WindowTooSmall,
     WouldReveal,
 )
 from app.statistics.tables import published, published_months
 from app.usecases.setting_up import organisation_id
-from tests.attacker import WINDOW, Attacker, atoms_of, reads, small_groups
+from tests.attacker import WINDOW, Attacker, atoms_of, boxed, reads, reads_rows, small_kinds
 from tests.counted_town import CANARY, CATEGORIES, DESTINATIONS, SEXES, Group, a_month, keep
 from tests.makers import LOTUS, TONLE, Installation
 
@@ -50,14 +52,21 @@ def told(answer: Publication, **keys: str) -> int | None:
 
 def an_attacker(*answers: Publication) -> Attacker:
     """Somebody who has all the answers. What each says of a window is learned, also if it says it again."""
-    windows = sorted({window.since.isoformat() for answer in answers for window in answer.windows})
-    attacker = Attacker(atoms_of(windows, VALUES))
+    said: dict[Window, list[tuple[Publication, list[Cell]]]] = {}
     for answer in answers:
         for window in answer.windows:
-            cells = [
-                cell for cell in answer.cells if cell.window == window and cell.keys.keys() <= VALUES.keys()
-            ]
-            reads(attacker, window.since.isoformat(), cells, VALUES, answer.withheld[window])
+            cells = [one for one in answer.cells if one.window == window and one.keys.keys() <= VALUES.keys()]
+            said.setdefault(window, []).append((answer, cells))
+    kinds = [
+        atom
+        for window, ((answer, cells), *_) in said.items()
+        for atom in boxed(atoms_of([str(window.since)], VALUES), cells, answer.groups[window] or ())
+    ]
+    attacker = Attacker(kinds)
+    for window, told_of in said.items():
+        for answer, cells in told_of:
+            reads(attacker, str(window.since), cells, VALUES, answer.withheld[window])
+            reads_rows(attacker, str(window.since), answer.groups[window] or ())
     return attacker
 
 
@@ -71,7 +80,9 @@ def test_h21_the_solver_finds_no_small_count_in_everything_that_was_ever_answere
     for since, until in ((1, 2), (2, 4), (1, 3), (1, 4)):
         question = Question(date(2026, since, 1), date(2026, until, 1))
         answers.append(publish(here.office, question, LATER + timedelta(days=1)))
-    assert small_groups(an_attacker(*answers), K) == []
+    assert all(groups for groups in answers[0].groups.values())
+    assert all(answer.groups.items() <= answers[0].groups.items() for answer in answers)
+    assert small_kinds(an_attacker(*answers), K, *VALUES) == []
 
 
 def test_h21_the_solver_finds_what_came_in_between_two_pulls_where_nothing_is_frozen(

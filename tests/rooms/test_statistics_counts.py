@@ -14,7 +14,7 @@ from app.cases.rules.stages import Case
 from app.circumstances.rules import PartyKind
 from app.statistics.rules.dimensions import AGE_BANDS, GRAIN, Dimension, Grain
 from app.statistics.rules.scope import Scope
-from app.statistics.store.dimensions import counted
+from app.statistics.store.tables import counted
 from app.usecases.seeing import sight_of
 from tests.makers import Installation
 from tests.statistics_town import BEGINS, LENGTH, Town, a_town, age_at, an_installation_on
@@ -116,8 +116,8 @@ def by_hand(town: Town, dimensions: tuple[Dimension, ...], scope: Scope) -> Foun
 
 def by_sql(town: Town, dimensions: tuple[Dimension, ...], scope: Scope) -> Found:
     with town.here.office.look() as uow:
-        rows = uow.connection.execute(counted(dimensions, scope)).all()
-    found = {tuple(row)[:-2]: (int(row.cases), int(row.people)) for row in rows}
+        rows = counted(uow.connection, [dimensions], scope)[dimensions]
+    found = {row.values: (row.cases, row.people) for row in rows}
     assert len(found) == len(rows)
     return found
 
@@ -188,4 +188,4 @@ def test_of_no_case_nothing_is_counted(here: Installation) -> None:
     scope = everything()
     with here.office.look() as uow:
         for dimension in Dimension:
-            assert uow.connection.execute(counted((dimension,), scope)).all() == []
+            assert counted(uow.connection, [(dimension,)], scope) == {(dimension,): []}

@@ -52,7 +52,7 @@ HELD = {
     ),
     "people": (
         "record", "month", "category", "category_group", "sector", "channel", "outcome",
-        "Datasource", "yearOfRegistration", "gender", "ageBroad", "majorityStatus",
+        "origin_province", "Datasource", "yearOfRegistration", "gender", "ageBroad", "majorityStatus",
         "majorityStatusAtExploit", "majorityEntry", "citizenship", "CountryOfExploitation",
         "RecruiterRelationship", "meansOfControlDebtBondage", "meansOfControlTakesEarnings",
         "meansOfControlRestrictsFinancialAccess", "meansOfControlThreats",
@@ -80,7 +80,7 @@ HELD = {
         "cases", "recovered_usd", "suppressed",
     ),
 }  # fmt: skip
-FROZEN_VERSION = 1
+FROZEN_VERSION = 3
 
 
 def test_columns_change_only_with_the_version_of_the_schema() -> None:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.statistics.page import Chart, Figure, Page, Section, drawn, html, number
+from app.statistics.page import Chart, Figure, Grid, Page, Section, drawn, html, number
 
 HARM = '<b onclick="x">"&\'\u200b</svg></style><script>alert(1)</script>'
 CASES = Chart("ករណីតាមប្រភេទ", ("ប្រភេទ", "ករណី"), (("ការឃុំឃាំង", 1_204), ("មិនបើកប្រាក់ខែ", 31), ("ផ្សេងៗ", None)))
@@ -73,6 +73,16 @@ def test_no_word_can_become_a_part_of_the_page(place: str) -> None:
     page = _Read(html(pages[place]))
     assert not {"script", "b"} & set(page.tags)
     assert [name for name, _ in page.attributes if name.startswith("on")] == []
+
+
+def test_figures_that_belong_together_stand_in_lines_under_their_heads() -> None:
+    grid = Grid("ពេលវេលា", ("ខែ", "ពាក់កណ្ដាល"), (("2026-01", HARM), ("2026-02", "—")))
+    page = _Read(html(replace(PAGE, sections=(Section("ខ", grids=(grid,)),))))
+    words = [word for word in page.words if word]
+    assert [words.index(one) for one in ("ពេលវេលា", "ខែ", "ពាក់កណ្ដាល", "2026-01")] == sorted(
+        words.index(one) for one in ("ពេលវេលា", "ខែ", "ពាក់កណ្ដាល", "2026-01")
+    )
+    assert (page.tags.count("tr"), page.tags.count("td"), "script" in page.tags) == (3, 2, False)
 
 
 def test_bars_are_as_long_as_their_counts_and_fit_their_picture() -> None:

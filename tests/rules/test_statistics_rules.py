@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from math import ceil
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +23,6 @@ from app.statistics.rules.periods import (
 )
 from app.statistics.rules.publishing import TooEarly
 from app.statistics.rules.targets import pieces_of_day
-from app.statistics.rules.telling import may_tell, may_tell_share, may_tell_sum, told_share, told_sum
 
 PHNOM_PENH, BERLIN = ZoneInfo("Asia/Phnom_Penh"), ZoneInfo("Europe/Berlin")
 TICK = timedelta(microseconds=1)
@@ -165,34 +163,3 @@ def test_dollars_are_exact_at_the_rate_of_the_day_whatever_the_order(
         name: sum(minor for rate, other, minor in known if rate is None and other == name)
         for name in {name for rate, name, _ in known if rate is None}
     }
-
-
-@given(st.lists(st.integers(0, 30), max_size=12))
-def test_no_difference_of_two_periods_is_a_small_count_of_people(months: list[int]) -> None:
-    if not may_tell(months, 11):
-        return
-    whole = {sum(months[first:last]) for last in range(len(months) + 1) for first in range(last)}
-    assert all(number == 0 or number >= 11 for number in whole)
-    assert ceil(sum(months) / 11) >= 1
-
-
-def test_of_nobody_and_of_few_nothing_is_told() -> None:
-    assert not may_tell([], 11)
-    assert not may_tell([0, 0], 11)
-    assert not may_tell([40, 10], 11)
-    assert may_tell([40, 0, 11], 11)
-    assert may_tell_share([(40, 0), (11, 12)], 11)
-    assert not may_tell_share([(40, 3)], 11)
-
-
-def test_a_sum_of_which_one_person_holds_more_than_half_is_not_told() -> None:
-    assert may_tell_sum([(11, 50, 100), (0, 0, 0)], 11)
-    assert not may_tell_sum([(11, 51, 100)], 11)
-    assert not may_tell_sum([(10, 10, 100)], 11)
-
-
-def test_what_is_told_is_rounded() -> None:
-    assert [told_sum(amount) for amount in (0, 7, 99, 104, 105, 123_456, 987_654)] == [
-        0, 7, 99, 100, 110, 120_000, 990_000,
-    ]  # fmt: skip
-    assert (told_share(None), told_share(2 / 3)) == (None, 0.67)

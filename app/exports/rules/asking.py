@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from app.kernel.clock import utc_text
@@ -32,6 +31,13 @@ class Format(StrEnum):
     HTML = "html"
 
 
+class Cells(StrEnum):
+    """What stands in a cell that holds one of a list of codes."""
+
+    LABELS = "labels"  # what the code is called in the asked language
+    CODES = "codes"
+
+
 class DateField(StrEnum):
     """The moment of a case that `since` and `until` look at."""
 
@@ -47,7 +53,7 @@ class Wanted:
     """What one export was asked to hold.
 
     `since` is the first moment that counts, `until` the first that no longer does. `filters` names
-    columns; a case counts when each of them holds one of the values.
+    columns; a case counts when each of them holds one of the values. `cells` None leaves it to the form.
     """
 
     profile: Profile
@@ -57,13 +63,31 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     updated_since: datetime | None = None
-    filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cells: Cells | None = None
+
+    @property
+    def cells_hold(self) -> Cells:
+        """What cells with codes hold: words in files that people open, codes in those for programs.
+
+        What names nobody is published under the codes of its standards, in every language.
+        """
+        if self.cells is not None:
+            return self.cells
+        return Cells.LABELS if _may_hold_labels(self) else Cells.CODES
 
 
 class FormatUnfit(Refusal):
     """A report is written as HTML, and nothing else is."""
 
     code = "export.format_unfit"
+    status = 422
+
+
+class CellsUnfit(Refusal):
+    """Only the tables with names, as CSV or a workbook, are read by people: nothing else holds labels."""
+
+    code = "export.cells_unfit"
     status = 422
 
 
@@ -111,11 +135,17 @@ _KINDS: Final = (str.islower, str.isupper, str.isdigit, lambda sign: not sign.is
 
 
 def must_make_sense(wanted: Wanted) -> None:
-    """Raises: FormatUnfit, WindowEmpty."""
+    """Raises: FormatUnfit, CellsUnfit, WindowEmpty."""
     if (wanted.profile is Profile.REPORT) is not (wanted.format is Format.HTML):
         raise FormatUnfit(profile=wanted.profile.value, format=wanted.format.value)
+    if wanted.cells is Cells.LABELS and not _may_hold_labels(wanted):
+        raise CellsUnfit(profile=wanted.profile.value, format=wanted.format.value)
     if wanted.since and wanted.until and wanted.since >= wanted.until:
         raise WindowEmpty
+
+
+def _may_hold_labels(wanted: Wanted) -> bool:
+    return wanted.profile is Profile.IDENTIFIED and wanted.format in {Format.CSV, Format.XLSX}
 
 
 def must_be_protected(wanted: Wanted, *, reason: str | None, password: str | None, username: str) -> None:
@@ -144,12 +174,13 @@ def _must_be_strong(password: str, username: str) -> None:
 
 
 def as_json(wanted: Wanted) -> dict[str, Any]:
-    """What was asked as a JSON object."""
+    """What was asked as a JSON object. What was left open is left out."""
     return {
         "profile": wanted.profile.value, "format": wanted.format.value, "locale": wanted.locale,
         "date_field": wanted.date_field.value,
         **{name: utc_text(moment) if moment else None for name, moment in _moments(wanted).items()},
         "filters": {name: list(values) for name, values in sorted(wanted.filters.items())},
+        **({"cells": wanted.cells.value} if wanted.cells else {}),
     }  # fmt: skip
 
 
@@ -158,7 +189,8 @@ def from_json(said: Mapping[str, Any]) -> Wanted:
     moments = {name: datetime.fromisoformat(said[name]) if said[name] else None for name in _MOMENTS}
     return Wanted(
         Profile(said["profile"]), Format(said["format"]), said["locale"], DateField(said["date_field"]),
-        filters={name: tuple(values) for name, values in said["filters"].items()}, **moments,
+        filters={name: tuple(values) for name, values in said["filters"].items()},
+        cells=Cells(said["cells"]) if "cells" in said else None, **moments,
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from app.cases.rules.consent import Said
 from app.escalation.rules.ladder import ClockKind
-from app.exports.rules.anonymising import BROADER
 from app.exports.rules.ctdc import BANDS, GENDERS, GROUPS
 from app.kernel.language import Language
 
@@ -21,6 +21,7 @@ FIXED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "member_status": ("active", "closed"),
     "money": ("claimed", "recovered"),
     "queue": ("organisation", "coordinator"),
+    "said": tuple(Said),
     "sex": ("female", "male", "other", "unknown"),
     "timer": tuple(ClockKind),
     "true_false": ("true", "false"),
@@ -28,8 +29,8 @@ FIXED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
 })  # fmt: skip
 # These say themselves what they mean.
 PLAIN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
-    "age_band": tuple(dict.fromkeys((*BANDS, *BROADER.values()))),
+    "age_band": BANDS,
     "language": tuple(Language),
 })  # fmt: skip
-# Those of the configuration, by the names of `Rulebook.code_lists`.
-CONFIGURED: Final = ("status", "outcome", "urgency", "category", "sector", "province", "party")
+# Those of the configuration, by the names of `Rulebook.code_lists`; `consent` is a purpose and what was said.
+CONFIGURED: Final = ("status", "outcome", "urgency", "category", "sector", "province", "party", "consent")

@@ -12,7 +12,7 @@ from app.statistics.rules.aggregate import AGGREGATE_COLUMNS
 from app.statistics.rules.publishing import DIMENSIONS
 
 # Goes up by one whenever a column comes, goes, moves or means something else; manifests tell it.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 3
 
 
 class Cell(Enum):
@@ -119,7 +119,7 @@ _CASES: Final = (
               "referrals", "referrals_open"),
     Column("wages_claimed", Cell.PLAIN),
     Column("wages_recovered", Cell.PLAIN),
-    Column("consents"),
+    Column("consents", codes="consent"),
     Column("legal_hold", codes="yes_no"),
     *_texts("reporter_name"),
     Column("reporter_sex", codes="sex"),
@@ -186,7 +186,7 @@ def _flags(prefix: str, names: tuple[str, ...], means: str) -> tuple[Column, ...
     return tuple(Column(f"{prefix}{name}", Cell.NUMBER, codes="flag", means=means) for name in names)
 
 
-# One row for each member. The names from `Datasource` on are those of the Counter Trafficking Data
+# One row for each person. The names from `Datasource` on are those of the Counter Trafficking Data
 # Collaborative, letter for letter. Source: docs/sources.md#ctdc.
 _PEOPLE: Final = (
     Column("record", Cell.PLAIN),
@@ -196,6 +196,7 @@ _PEOPLE: Final = (
     Column("sector", codes="sector"),
     Column("channel", codes="channel"),
     Column("outcome", codes="outcome"),
+    Column("origin_province", codes="province"),
     Column("Datasource"),
     Column("yearOfRegistration", Cell.NUMBER),
     Column("gender", codes="gender"),
@@ -267,8 +268,9 @@ FILTERS: Final[Mapping[Profile, Mapping[str, FilterBy]]] = MappingProxyType({
         "member_outcome": FilterBy.MEMBER,
     }),
     Profile.ANONYMISED: MappingProxyType(dict.fromkeys(
-        ("categories", "sector", "origin_channel", "outcome", "destination_country", "sex", "category",
-         "category_group", "channel", "gender", "ageBroad", "citizenship", "CountryOfExploitation"),
+        ("categories", "sector", "origin_channel", "outcome", "destination_country", "origin_province", "sex",
+         "category", "category_group", "channel", "gender", "ageBroad", "citizenship",
+         "CountryOfExploitation"),
         FilterBy.ROW,
     )),
     Profile.AGGREGATE: MappingProxyType(dict.fromkeys(

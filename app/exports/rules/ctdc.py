@@ -1,28 +1,20 @@
-"""What a member's traits are in the columns of the Counter Trafficking Data Collaborative."""
+"""What is told of a group of people, in the columns of the Counter Trafficking Data Collaborative."""
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
 from babel.core import get_global
 
-from app.exports.rules.anonymising import Traits, year_of
-from app.exports.rules.columns import COLUMNS, Sheet
-from app.kernel.urgency import Urgency
+from app.statistics.rules.aggregate import period_of
+from app.statistics.rules.groups import BETWEEN, CATEGORIES, CATEGORY
+from app.statistics.rules.publishing import AGE_BAND, AGE_BANDS, CHILDREN, SEX, Group, Window
 
-BETWEEN: Final = "; "
-# Upper ends of the bands, the last without one. Source: docs/sources.md#ctdc.
-_BANDS: Final = (
-    (8, "0--8"), (17, "9--17"), (20, "18--20"), (23, "21--23"), (26, "24--26"), (29, "27--29"),
-    (38, "30--38"), (47, "39--47"),
-)  # fmt: skip
-_LAST_BAND: Final = "48+"
-BANDS: Final = (*(band for _, band in _BANDS), _LAST_BAND)
-OLDEST: Final = 120  # who is said to be older was written down wrongly
+# The bands of the published tables in the collaborative's own way of writing. Source: docs/sources.md#ctdc
+_BANDS: Final = {name: name.replace("-", "--") for name, _ in AGE_BANDS}
+BANDS: Final = tuple(_BANDS.values())
 GENDERS: Final = {"female": "Female", "male": "Male", "other": "Other"}
-_MINOR_BANDS: Final = frozenset({"0--8", "9--17", "0--17"})
 
 # What each category says of how people were controlled. Only what a category says by itself is set:
 # nobody is declared a victim of anything by a program.
@@ -42,6 +34,7 @@ _CONTROL_BY_CATEGORY: Final[Mapping[str, tuple[str, ...]]] = {
     "contract_substitution": ("FalsePromises",),
     "excessive_overtime": ("ExcessiveWorkingHours",),
 }
+_HOME: Final = "KHM"
 _FORCED_LABOUR: Final = "trafficking_forced_labour"
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "freedom": (
@@ -69,17 +62,6 @@ _LABOUR_BY_SECTOR: Final[Mapping[str, str]] = {
     "online_scam": "IllicitActivities", "begging": "Begging", "trade": "Other", "entertainment": "Other",
     "training_centre": "Other", "other": "Other",
 }  # fmt: skip
-_NAMES: Final = tuple(column.name for column in COLUMNS[Sheet.PEOPLE])
-
-
-def age_band(born: date | None, on: date) -> str:
-    """The band of somebody's age on that day; empty where it is not known or cannot be."""
-    if born is None:
-        return ""
-    age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-    if not 0 <= age <= OLDEST:
-        return ""
-    return next((band for top, band in _BANDS if age <= top), _LAST_BAND)
 
 
 @lru_cache(maxsize=512)
@@ -93,38 +75,36 @@ def group_of(category: str) -> str:
     return _GROUP_OF.get(category, _OTHER_GROUP) if category else ""
 
 
-def gravest(categories: tuple[str, ...], floors: Mapping[str, Urgency]) -> str:
-    """The category that asks for the most haste; of equals, the first by its code."""
-    return min(categories, key=lambda code: (floors.get(code, Urgency.U4).value, code), default="")
+def row_of(window: Window, group: Group) -> dict[str, Any]:
+    """What a row says of somebody in the group, by column; what is not in it is not told.
 
-
-def row_of(traits: Traits) -> list[Any]:
-    """The values of a row of people, without the record's own id; None where nothing is known."""
-    categories = tuple(traits.categories.split(BETWEEN)) if traits.categories else ()
+    Everything follows from what is told of the group, and from nothing else.
+    """
+    told = group.keys
+    category, sector, province = (told.get(name, "") for name in (CATEGORY, "sector", "province"))
+    band = told.get(AGE_BAND, "")
+    listed = told.get(CATEGORIES, category)
     values: dict[str, Any] = {
-        "month": traits.period, "category": traits.categories, "category_group": traits.group,
-        "sector": traits.sector, "channel": traits.channel, "outcome": traits.outcome,
-        "Datasource": "Hotline", "yearOfRegistration": year_of(traits.period), "gender": traits.gender,
-        "ageBroad": traits.age, "majorityStatus": _majority(traits.age), "citizenship": traits.citizenship,
-        "CountryOfExploitation": traits.country, "recruiterRelationUnknown": 1,
+        "month": period_of(window), "category": listed, "category_group": group_of(category),
+        "sector": sector, "channel": told.get("channel"), "outcome": told.get("outcome"),
+        "origin_province": province, "Datasource": "Hotline", "yearOfRegistration": window.since.year,
+        "gender": GENDERS.get(told.get(SEX, "")), "ageBroad": _BANDS.get(band),
+        "majorityStatus": ("Minor" if band == CHILDREN else "Adult") if band else None,
+        "citizenship": _HOME if province else None, "CountryOfExploitation": country(told.get("destination")),
+        "recruiterRelationUnknown": 1,
     }  # fmt: skip
+    categories = tuple(listed.split(BETWEEN)) if listed else ()
     for name in _controls(categories):
         values[f"meansOfControl{name}"] = 1
     if _FORCED_LABOUR in categories:
         values["isForcedLabour"] = 1
-    values[f"typeOfLabour{_LABOUR_BY_SECTOR.get(traits.sector, 'NotSpecified')}"] = 1
-    return [values.get(name) or None for name in _NAMES[1:]]
+    values[f"typeOfLabour{_LABOUR_BY_SECTOR.get(sector, 'NotSpecified')}"] = 1
+    return {name: value for name, value in values.items() if value}
 
 
 def _controls(categories: tuple[str, ...]) -> tuple[str, ...]:
     named = tuple(name for code in categories for name in _CONTROL_BY_CATEGORY.get(code, ()))
     return named or ("NotSpecified",)
-
-
-def _majority(age: str) -> str:
-    if not age:
-        return ""
-    return "Minor" if age in _MINOR_BANDS else "Adult"
 
 
 def _three_letters() -> dict[str, str]:

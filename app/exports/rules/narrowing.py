@@ -1,19 +1,17 @@
-"""Which of the published rows about people an export holds: whole months, by what the rows show."""
+"""What of the published figures and rows an export asks for: whole windows, by what is published of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from app.exports.rules.anonymising import Traits
-from app.exports.rules.asking import DateField, Wanted
+from app.exports.rules.asking import DateField, Profile, Wanted
 from app.exports.rules.columns import must_know_filters
-from app.exports.rules.ctdc import BETWEEN, GENDERS, country
+from app.exports.rules.ctdc import GENDERS, country
 from app.kernel.refusal import Refusal
+from app.statistics.rules.groups import BETWEEN
 from app.statistics.rules.publishing import Question, later
 
-_DECEMBER: Final = 12
 _WAITED: Final = timedelta(hours=1)
 _PUBLISHED: Final = {
     "categories": "category", "origin_channel": "channel", "destination_country": "CountryOfExploitation",
@@ -24,13 +22,10 @@ _DIMENSION: Final = {
     "origin_channel": "channel",
 }  # fmt: skip
 _LONG_AGO: Final = date(2000, 1, 1)  # before the first case of all
-_TRAIT: Final = {
-    "category": "categories", "category_group": "group", "ageBroad": "age", "CountryOfExploitation": "country"
-}  # fmt: skip
 
 
 class WindowTooSmall(Refusal):
-    """There is no whole month between the two times."""
+    """What is published is published of whole months, and one of the two times is within a day."""
 
     code = "export.window_too_small"
     status = 422
@@ -43,42 +38,6 @@ class WouldTell(Refusal):
     status = 422
 
 
-@dataclass(frozen=True, slots=True)
-class Months:
-    """Whole months such as `2026-03`: from `first`, before `end`; None where nothing bounds them."""
-
-    first: str | None = None
-    end: str | None = None
-
-    def hold(self, period: str) -> bool:
-        """Whether a month, quarter or year lies in them from its beginning to its end."""
-        if self.first is None and self.end is None:
-            return True
-        if not period:
-            return False
-        begins, ends = _ends(period)
-        return (self.first is None or begins >= self.first) and (self.end is None or ends < self.end)
-
-
-def months_of(wanted: Wanted, zone: tzinfo, now: datetime) -> Months:
-    """The whole months between `since` and `until`, by the calendar of the zone.
-
-    What ends within the hour before now, or later, has no end: somebody meant until now, and waited.
-    Raises: WindowTooSmall.
-    """
-    first = end = None
-    if wanted.since is not None:
-        local = wanted.since.astimezone(zone)
-        begins = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        first = f"{local:%Y-%m}" if local == begins else _month_after(local)
-    if wanted.until is not None and wanted.until < now - _WAITED:
-        end = f"{wanted.until.astimezone(zone):%Y-%m}"
-    this_month = f"{now.astimezone(zone):%Y-%m}"
-    if (first is not None and first > this_month) or (first and end and first >= end):
-        raise WindowTooSmall
-    return Months(first, end)
-
-
 def must_not_tell(wanted: Wanted) -> None:
     """Raises: FilterUnknown, WouldTell for what would single people out by comparing two files."""
     must_know_filters(wanted.profile, wanted.filters)
@@ -87,9 +46,11 @@ def must_not_tell(wanted: Wanted) -> None:
 
 
 def question_of(wanted: Wanted, organisation_id: UUID | None, zone: tzinfo, now: datetime) -> Question:
-    """What an aggregate asks of the published tables; without bounds it asks for all of them.
+    """What is asked of the published tables and rows; without bounds all of them are.
 
-    What ends later than now ends with this month. Whole months are the gate's to demand.
+    What ends later than now ends with this month. Whole months are the gate's to demand. By `filters` tables
+    are asked for cells; rows are asked for all, to be taken by what they say (`is_wanted`).
+    Raises: WindowTooSmall.
     """
     since = wanted.since.astimezone(zone) if wanted.since else None
     until = min(wanted.until, now).astimezone(zone) if wanted.until else now.astimezone(zone)
@@ -100,18 +61,19 @@ def question_of(wanted: Wanted, organisation_id: UUID | None, zone: tzinfo, now:
         raise WindowTooSmall
     if since and since != since.replace(hour=0, minute=0, second=0, microsecond=0):
         raise WindowTooSmall
-    named = {_DIMENSION.get(name, name): values for name, values in wanted.filters.items()}
+    of_cells = {} if wanted.profile is Profile.ANONYMISED else wanted.filters
+    named = {_DIMENSION.get(name, name): values for name, values in of_cells.items()}
     return Question(since.date() if since else _LONG_AGO, ends, named, organisation_id)
 
 
-def is_wanted(traits: Traits, filters: Mapping[str, tuple[str, ...]], months: Months) -> bool:
+def is_wanted(row: Mapping[str, Any], filters: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether the row, as it is published, is one that was asked for."""
-    return months.hold(traits.period) and all(_has(traits, name, values) for name, values in filters.items())
+    return all(_has(row, name, values) for name, values in filters.items())
 
 
-def _has(traits: Traits, name: str, values: tuple[str, ...]) -> bool:
+def _has(row: Mapping[str, Any], name: str, values: tuple[str, ...]) -> bool:
     published = _PUBLISHED.get(name, name)
-    shown = getattr(traits, _TRAIT.get(published, published))
+    shown = row.get(published, "")
     if name == "destination_country":
         values = tuple(country(value) if value else "" for value in values)
     elif name == "sex":
@@ -119,19 +81,3 @@ def _has(traits: Traits, name: str, values: tuple[str, ...]) -> bool:
     if published == "category":
         return not set(shown.split(BETWEEN)).isdisjoint(values)
     return shown in values
-
-
-def _month_after(local: datetime) -> str:
-    if local.month == _DECEMBER:
-        return f"{local.year + 1}-01"
-    return f"{local.year}-{local.month + 1:02}"
-
-
-def _ends(period: str) -> tuple[str, str]:
-    year, _, part = period.partition("-")
-    if not part:
-        return f"{year}-01", f"{year}-12"
-    if part.startswith("Q"):
-        quarter = int(part[1:])
-        return f"{year}-{quarter * 3 - 2:02}", f"{year}-{quarter * 3:02}"
-    return period, period

@@ -66,7 +66,8 @@ class Wait:
     """How long cases waited for one thing, in whole seconds, rounded up. `urgency` None: all of them.
 
     `count` is of those for which it was done. `in_time` and `late` count by the target of their profile,
-    what is not done and not yet late in neither; both are None where there is no target.
+    what is not done and not yet late in neither; both are None where there is no target. `window` is the
+    month or months that were published together (`2026-01`, `2026-01/2026-03`); None in the internal view.
     """
 
     clock: str
@@ -81,6 +82,7 @@ class Wait:
     late: int | None
     share_in_time: float | None
     suppressed: bool = False
+    window: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """When a sum of money may be told, so that nobody can work out what one person or case got of it."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,6 +11,8 @@ from typing import Final
 from babel.numbers import get_currency_precision
 
 from app.circumstances.rules import Surroundings
+from app.statistics.rules.dollars import Lot, changes, in_cents
+from app.statistics.rules.telling import told_sum
 
 # Whoever got the second most, and knows the sum, must not come nearer than this to what the first got.
 # It is the p% rule of statistical offices, docs/statistics.md#money has it.
@@ -25,6 +29,26 @@ class Recovered:
     currency: str
     minor: int
     day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Wages that one person claims, in the currency's smallest units, and the day of writing it down."""
+
+    who: str
+    currency: str
+    minor: int
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class ToldClaims:
+    """What is told of the claims in one currency, each to two digits; dollars as US cents, or None."""
+
+    currency: str
+    minor: int
+    usd_cents: int | None
+    without_rate: int | None  # what is not in the cents, in the currency's smallest units
 
 
 def dollars_told(
@@ -51,6 +75,52 @@ def dollars_told(
     if any(one and not _is_safe(one, k) for one in left):
         return None
     return int(sum(everything, Decimal(0)).quantize(Decimal(1)))
+
+
+def claims_told(
+    claims: Sequence[Claim], k: int, surroundings: Surroundings, *, people: int
+) -> tuple[tuple[ToldClaims, ...], bool]:
+    """The sums of claims that may be told, by currency, and whether they are all that there are.
+
+    Nothing is told where fewer than `k` of the window's people would be left who may claim nothing. A
+    currency is told of where at least `k` people claim in it, and none of them nearly all.
+    """
+    if claims and people - len({one.who for one in claims}) < k:
+        return (), False
+    by_currency = defaultdict[str, list[Claim]](list)
+    for one in claims:
+        by_currency[one.currency].append(one)
+    told = tuple(
+        _told(currency, of, k, surroundings)
+        for currency, of in sorted(by_currency.items())
+        if _is_safe(_by_person(of), k)
+    )
+    return told, len(told) == len(by_currency)
+
+
+def _told(currency: str, claims: Sequence[Claim], k: int, surroundings: Surroundings) -> ToldClaims:
+    """One currency. Where rates changed, dollars tell the sums before and after: each must be one to tell."""
+    days = changes(surroundings)
+    stretches = defaultdict[int, list[Claim]](list)
+    for one in claims:
+        stretches[bisect_right(days, one.day)].append(one)
+    cents, left = in_cents((Lot(currency, at, _sum(of)) for at, of in stretches.items()), surroundings)
+    safe = all(_is_safe(_by_person(of), k) for of in stretches.values())
+    return ToldClaims(
+        currency, told_sum(_sum(claims)), told_sum(cents) if safe else None,
+        told_sum(left.get(currency, 0)) if safe else None,
+    )  # fmt: skip
+
+
+def _sum(claims: Iterable[Claim]) -> int:
+    return sum(one.minor for one in claims)
+
+
+def _by_person(claims: Iterable[Claim]) -> list[Decimal]:
+    found = defaultdict[str, Decimal](Decimal)
+    for one in claims:
+        found[one.who] += one.minor
+    return list(found.values())
 
 
 def _of_all(parts: Mapping[str, Mapping[str, Decimal]], *, without: str | None = None) -> list[Decimal]:

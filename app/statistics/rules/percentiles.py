@@ -13,6 +13,11 @@ _DAY: Final = 24 * _HOUR
 _STEPS: Final = ((_HOUR, 5 * _MINUTE), (_DAY, _HOUR))
 
 
+def rank_of(percent: int, number: int) -> int:
+    """At which place of so many ordered values, counted from 1, the percentile stands."""
+    return -(-percent * number // 100)
+
+
 def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     """The smallest of the ordered values that at least so many percent of them do not exceed.
 
@@ -21,15 +26,13 @@ def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     """
     if not ordered:
         return None
-    return ordered[-(-percent * len(ordered) // 100) - 1]
+    return ordered[rank_of(percent, len(ordered)) - 1]
 
 
-def rounded(seconds: int | None) -> int | None:
+def rounded(seconds: int) -> int:
     """The time as it may be published: to 5 minutes below an hour, to the hour below a day, to the day above.
 
     A percentile is the time of one person's case; rounded upwards, it is that of nobody.
     """
-    if seconds is None:
-        return None
     step = next((step for below, step in _STEPS if seconds < below), _DAY)
     return -(-seconds // step) * step

@@ -8,7 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.kernel.refusal import Refusal
-from app.statistics.rules.suppression import Counts, Star, Told, apart, tell
+from app.statistics.rules.beside import Beside
+from app.statistics.rules.suppression import Counts, Star, Told, is_fit, tell
 
 LEAST_K: Final = 5
 UNKNOWN: Final = "unknown"
@@ -25,8 +26,6 @@ AGE_BANDS: Final[tuple[tuple[str, int | None], ...]] = (
 ROWS: Final = (
     "destination", "sector", "category", AGE_BAND, "outcome", ORGANISATION, "province", "channel",
 )  # fmt: skip
-# Those of which a case has one value, so that cases can be counted by them as well.
-OF_CASES: Final = ("destination", "sector", "category", ORGANISATION, "province", "channel")
 DIMENSIONS: Final = (*ROWS, SEX)
 _MONTHS_OF_A_YEAR: Final = 12
 
@@ -85,8 +84,8 @@ class Window:
 class Cell:
     """One published figure of one window. No keys: everybody. A suppressed one has no numbers.
 
-    Keys are one of `ROWS`, `sex`, or both. `cases` is counted where a case has one value only. `usd` is
-    what came back in the window, in whole US dollars; it is told of everybody together only.
+    Keys are one of `ROWS`, `sex`, or both. Told of everybody together only: `cases`, and `usd`, which came
+    back in the window, in whole US dollars.
     """
 
     window: Window
@@ -102,6 +101,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """So many people of whom rows tell alike: their sex, where its column is told, and what they share."""
+
+    keys: Mapping[str, str]
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The frozen tables of one window. A cell that is in no table and in none of `withheld` holds nobody."""
 
@@ -110,6 +117,8 @@ class Figures:
     released_at: datetime
     cells: tuple[Cell, ...]
     withheld: frozenset[str]  # dimensions of which nothing is told
+    groups: tuple[Group, ...] | None = None  # None of a window that was frozen without any
+    beside: Beside | None = None  # None where nothing was frozen beside the tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,8 @@ class Publication:
     windows: tuple[Window, ...]
     pending: tuple[Window, ...]  # asked for, and not to be published yet
     withheld: Mapping[Window, frozenset[str]]
+    groups: Mapping[Window, tuple[Group, ...] | None] = field(default_factory=dict)
+    beside: Mapping[Window, Beside] = field(default_factory=dict)  # of windows that have it
 
 
 def later(month: date, months: int) -> date:
@@ -189,23 +200,23 @@ def is_due(*, ends_at: datetime, after: timedelta | None, now: datetime) -> bool
     return after is None or now >= ends_at + after
 
 
-def figures_of(window: Window, star: Star, cases: Mapping[str, Mapping[str, Counts]], k: int) -> list[Cell]:
+def figures_of(window: Window, star: Star, cases: Counts, k: int) -> list[Cell]:
     """Every cell of the window's tables that is told, or told to be kept back.
 
-    `cases` counts, by dimension and value, the cases that anybody is in; "" counts them all.
+    `cases` are those that anybody is in. They are told of all together only: beside people by two dimensions,
+    numbers of cases could tell how few people are in a combination (docs/statistics.md#tables).
     """
     telling = tell(star, k)
     if not telling.total:
         return [Cell(window, {}, None)]
-    shown = _cases_told(cases, {dim: _kept_back(rows) for dim, rows in telling.rows.items()}, k)
     total = sum(count[0] for count in star.columns.values())
-    cells = [Cell(window, {}, total, shown.get(("", "")))]
+    cells = [Cell(window, {}, total, cases[0] if is_fit(cases, k) else None)]
     cells += _line(window, {}, star.columns, telling.columns)
     for dimension, rows in telling.rows.items():
         for value, told in sorted(rows.items()):
             line, keys = star.tables[dimension][value], {dimension: value}
             people = None if told is Told.NOTHING else sum(count[0] for count in line.values())
-            cells.append(Cell(window, keys, people, shown.get((dimension, value))))
+            cells.append(Cell(window, keys, people))
             if told is not Told.NOTHING:
                 full = {name: line.get(name, (0,)) for name in star.columns}
                 cells += _line(window, keys, full, telling.columns, split=told is Told.SPLIT)
@@ -229,6 +240,15 @@ def select_cells(cells: Sequence[Cell], question: Question, own: str | None) -> 
     return tuple(cell for cell in cells if _is_wanted(cell, question, own))
 
 
+def select_groups(
+    groups: tuple[Group, ...] | None, question: Question, own: str | None
+) -> tuple[Group, ...] | None:
+    """Whose rows may be seen: an organisation sees those of whom it is told that they are its own."""
+    if groups is None or question.organisation_id is None:
+        return groups
+    return tuple(group for group in groups if group.keys.get(ORGANISATION) == own)
+
+
 def _is_wanted(cell: Cell, question: Question, own: str | None) -> bool:
     if question.organisation_id is not None and cell.keys.get(ORGANISATION, own) != own:
         return False
@@ -248,28 +268,6 @@ def _line(
     ]
 
 
-def _kept_back(rows: Mapping[str, Told]) -> frozenset[str]:
-    return frozenset(value for value, told in rows.items() if told is Told.NOTHING)
-
-
-def _cases_told(
-    cases: Mapping[str, Mapping[str, Counts]], hidden: Mapping[str, frozenset[str]], k: int
-) -> dict[tuple[str, str], int]:
-    """The numbers of cases that can be told beside those of people, by dimension and value."""
-    everything = cases.get("", {}).get("", (0,))
-    if not _fits(everything, k):
-        return {}
-    told = {("", ""): everything[0]}
-    for dimension in hidden.keys() & cases.keys():
-        values = apart(cases[dimension], k, hidden[dimension]) or ()
-        told |= {(dimension, value): cases[dimension][value][0] for value in values}
-    return told
-
-
-def _fits(number: Counts, k: int) -> bool:
-    return all(one == 0 or one >= k for one in number)
-
-
 def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     """Cells of one window as JSON objects."""
     return [
@@ -281,3 +279,13 @@ def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 def from_json(window: Window, said: Sequence[Mapping[str, Any]]) -> tuple[Cell, ...]:
     """What `as_json` wrote."""
     return tuple(Cell(window, one["keys"], one["people"], one["cases"], one["usd"]) for one in said)
+
+
+def groups_as_json(groups: Sequence[Group] | None) -> list[dict[str, Any]] | None:
+    """Groups of one window as JSON objects."""
+    return None if groups is None else [{"keys": dict(one.keys), "people": one.people} for one in groups]
+
+
+def groups_from_json(said: Sequence[Mapping[str, Any]] | None) -> tuple[Group, ...] | None:
+    """What `groups_as_json` wrote."""
+    return None if said is None else tuple(Group(one["keys"], one["people"]) for one in said)

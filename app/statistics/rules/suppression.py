@@ -17,7 +17,7 @@ from typing import Final
 Counts = tuple[int, ...]
 Line = Mapping[str, Counts]
 
-_REST: Final = ""  # the columns that are told of together only, by what is missing to the total
+REST: Final = ""  # the columns that are told of together only, by what is missing to the total
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,16 @@ def tell(star: Star, k: int) -> Telling:
 
     Of too few people nothing is told, but that they are too few: of nobody it is told that there is nobody.
     """
-    everybody = _added(star.columns.values())
-    if not _is_fit(everybody, k):
+    everybody = added(star.columns.values())
+    if not is_fit(everybody, k):
         return Telling(total=False, columns=None, rows={})
     columns = apart(star.columns, k)
-    among = _merged(star.columns, columns)
+    among = merged(star.columns, columns)
     rows = {}
     for dimension, table in star.tables.items():
-        told = apart({value: _added(line.values()) for value, line in table.items()}, k)
+        told = apart({value: added(line.values()) for value, line in table.items()}, k)
         if told is not None:
-            rows[dimension] = _rows({v: _merged(line, columns) for v, line in table.items()}, told, among, k)
+            rows[dimension] = _rows({v: merged(line, columns) for v, line in table.items()}, told, among, k)
     return Telling(total=True, columns=columns, rows=rows)
 
 
@@ -73,9 +73,9 @@ def apart(parts: Line, k: int, never: Collection[str] = ()) -> frozenset[str] | 
     Parts below `k` are hidden, and those of `never`; then the smallest others, until what is missing to the
     total, less one for each hidden part but one (all know that it is not empty), is `k` or more.
     """
-    hidden = {name for name, count in parts.items() if name in never or not _is_fit(count, k)}
+    hidden = {name for name, count in parts.items() if name in never or not is_fit(count, k)}
     spare = sorted(parts.keys() - hidden, key=lambda name: (parts[name], name))
-    while hidden and not _is_fit(_added(parts[name] for name in hidden), k + len(hidden) - 1):
+    while hidden and not is_fit(added(parts[name] for name in hidden), k + len(hidden) - 1):
         if not spare:
             return None
         hidden.add(spare.pop(0))
@@ -88,10 +88,10 @@ def _rows(table: Mapping[str, Line], told: frozenset[str], among: Line, k: int) 
     The rows without a split share what the rows with one leave of each column. Smaller rows join them until
     each of these remainders is empty or `k` at least.
     """
-    split = {value for value in told if all(_is_fit(count, k) for count in table[value].values())}
+    split = {value for value in told if all(is_fit(count, k) for count in table[value].values())}
     while (unfit := _unfit_remainder(table, split, among, k)) is not None:
         holding = [value for value in split if any(table[value].get(unfit, ()))]
-        split.remove(min(holding, key=lambda value: (_added(table[value].values()), value)))
+        split.remove(min(holding, key=lambda value: (added(table[value].values()), value)))
     return {
         value: Told.SPLIT if value in split else Told.TOTAL if value in told else Told.NOTHING
         for value in table
@@ -101,20 +101,21 @@ def _rows(table: Mapping[str, Line], told: frozenset[str], among: Line, k: int) 
 def _unfit_remainder(table: Mapping[str, Line], split: set[str], among: Line, k: int) -> str | None:
     """A column of which the rows with a split leave too few, if there is one."""
     for column, count in sorted(among.items(), reverse=True):
-        told = _added(chain([_none(count)], (table[value].get(column, _none(count)) for value in split)))
-        if not _is_fit(tuple(all_ - some for all_, some in zip(count, told, strict=True)), k):
+        told = added(chain([_none(count)], (table[value].get(column, _none(count)) for value in split)))
+        if not is_fit(tuple(all_ - some for all_, some in zip(count, told, strict=True)), k):
             return column
     return None
 
 
-def _merged(line: Line, columns: frozenset[str] | None) -> Line:
-    """The line with all columns that are not told as one."""
+def merged(line: Line, columns: frozenset[str] | None) -> Line:
+    """The line with all columns that are not told as one, which is `REST`."""
     apart_ = {name: count for name, count in line.items() if name in (columns or ())}
     rest = [count for name, count in line.items() if name not in apart_]
-    return {**apart_, _REST: _added(rest)} if rest else apart_
+    return {**apart_, REST: added(rest)} if rest else apart_
 
 
-def _is_fit(count: Counts, least: int) -> bool:
+def is_fit(count: Counts, least: int) -> bool:
+    """Whether nobody or at least so many are there, in the eyes of everybody."""
     return all(number == 0 or number >= least for number in count)
 
 
@@ -122,5 +123,6 @@ def _none(count: Counts) -> Counts:
     return (0,) * len(count)
 
 
-def _added(counts: Iterable[Counts]) -> Counts:
+def added(counts: Iterable[Counts]) -> Counts:
+    """All of them together. There is at least one."""
     return tuple(map(sum, zip(*counts, strict=True)))

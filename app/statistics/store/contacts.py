@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
     String,
@@ -61,37 +62,37 @@ class ContactStore:
         """Read inside this transaction."""
         self._connection = connection
 
-    def came(self, scope: Scope) -> list[Came]:
-        """How many contacts came, by all that tells them apart."""
-        came = _came(scope)
+    def came(self, scope: Scope) -> tuple[list[Came], int]:
+        """How many contacts came, by all that tells them apart, and from how many different phones."""
+        # Both look at the same contacts, which are found once.
+        came = _came(scope).cte("came").prefix_with("MATERIALIZED")
         rows = select(
             came.c.channel, came.c.ended, came.c.language, func.substr(came.c.hour, 12, 2).label("hour")
         ).subquery()
         of = (rows.c.channel, rows.c.ended, rows.c.language, rows.c.hour)
-        asked = select(*of, func.count().label("contacts")).group_by(*of)
-        return [
-            Came(row.channel, row.ended, row.language, int(row.hour), row.contacts)
-            for row in self._connection.execute(asked)
-        ]
+        nothing = [literal(None, String)] * len(of)
+        asked: CompoundSelect[Any] = union_all(
+            select(*of, func.count().label("contacts")).group_by(*of),
+            select(*nothing, func.count(came.c.phone.distinct())),
+        )
+        found, phones = [], 0
+        for row in self._connection.execute(asked):
+            if row.channel is None:
+                phones = row.contacts
+            else:
+                found.append(Came(row.channel, row.ended, row.language, int(row.hour), row.contacts))
+        return found, phones
 
-    def callers(self, scope: Scope) -> int:
-        """From how many different phones texts and calls came."""
-        came = _came(scope)
-        asked = select(func.count(came.c.phone.distinct()))
-        return int(self._connection.execute(asked).scalar_one())
-
-    def callers_by(self, scope: Scope, name: str | None) -> list[int]:
-        """From how many different phones contacts came, for each month and value of one thing, if any."""
-        came = _came(scope)
-        month = func.substr(came.c.hour, 1, 7)
-        parts = {None: month, "hour": func.substr(came.c.hour, 12, 2)}
-        part = parts[name] if name in parts else came.c[str(name)]
-        inner = select(month.label("month"), part.label("part"), came.c.phone).subquery()
-        asked = select(func.count(inner.c.phone.distinct())).group_by(inner.c.month, inner.c.part)
-        return [int(number) for number in self._connection.execute(asked).scalars()]
+    def callers_by(self, scope: Scope, name: str) -> dict[str, int]:
+        """From how many different phones contacts came, by channel, language, hour, or end of calls."""
+        came = _came(scope).subquery()
+        part = func.substr(came.c.hour, 12, 2) if name == "hour" else came.c[name]
+        inner = select(part.label("part"), came.c.phone).where(part.is_not(None)).subquery()
+        asked = select(inner.c.part, func.count(inner.c.phone.distinct())).group_by(inner.c.part)
+        return {value: int(number) for value, number in self._connection.execute(asked)}
 
 
-def _came(scope: Scope) -> Any:  # noqa: ANN401 - a subquery
+def _came(scope: Scope) -> CompoundSelect[Any]:
     texts = select(
         literal(TEXT, String).label("channel"), literal(None, String).label("ended"),
         type_coerce(messages.c.language, String).label("language"),
@@ -111,7 +112,7 @@ def _came(scope: Scope) -> Any:  # noqa: ANN401 - a subquery
         calls.c.kind.in_((Kind.HOTLINE, Kind.MISSED)), calls.c.sender_kind.in_(_PEOPLE),
         _counts(calls, scope),
     )  # fmt: skip
-    return union_all(texts, rings).subquery()
+    return union_all(texts, rings)
 
 
 def _end() -> ColumnElement[Any]:

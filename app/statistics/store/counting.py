@@ -1,8 +1,11 @@
 """Counts the people and cases of a window for publication, by each dimension, sex and organisation."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,6 +17,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     String,
+    Text,
     and_,
     case,
     cast,
@@ -27,17 +31,18 @@ from sqlalchemy import (
     union_all,
 )
 
+from app.cases.rules.consent import Said
 from app.cases.rules.stages import Status
-from app.cases.tables import cases, members, persons
+from app.cases.tables import cases, consents, members, persons
 from app.circumstances.tables import circumstances, recoveries
 from app.crypto.vault import Place, Vault
 from app.identity.tables import organisations
+from app.statistics.rules.groups import BETWEEN, CATEGORIES, HAS_ROW, KIND, NO, YES
 from app.statistics.rules.money import Recovered
 from app.statistics.rules.publishing import (
     AGE_BAND,
     AGE_BANDS,
     DIMENSIONS,
-    OF_CASES,
     OPEN,
     ORGANISATION,
     ROWS,
@@ -51,9 +56,21 @@ from app.statistics.store.sql import local_day, local_year
 # Whoever turns so old in the year of the case is in one band before their birthday, and in another after.
 _TURNING: Final = (0, *(last + 1 for _, last in AGE_BANDS if last is not None))
 _EITHER: Final = "either"
+# People are asked whether they want to be counted in reports without a name. Source: config/consent.yaml.
+_REPORTING: Final = "anonymised_reporting"
+_REMEMBERED: Final = 4_096
 
 # A combination of values, and how many there are of it.
 _Combination = tuple[Mapping[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A window: its people as a star and by `groups.KIND`, and its cases."""
+
+    star: Star
+    kinds: Mapping[tuple[str, ...], Counts]
+    cases: Counts
 
 
 class CountingStore:
@@ -71,18 +88,19 @@ class CountingStore:
 
     def counted(
         self, opened_from: datetime, opened_to: datetime, zone: ZoneInfo, *, insiders: bool
-    ) -> tuple[Star, dict[str, dict[str, Counts]]]:
-        """The people of cases opened then as a star, and the cases by dimension and value, "" for all.
+    ) -> Counted:
+        """The people and cases of cases opened then.
 
         Ages are those of that day by the clock of the zone. With `insiders`, beside each count of everybody
         stands for each organisation what is left without its own people. A case that was merged into
         another counts there.
         """
         counts = _counts(opened_from, opened_to)
-        found = self._combined(_people(counts, zone), DIMENSIONS, "people")
+        found = self._combined(_people(counts, zone), _OF_PEOPLE, "people")
         people = [(row, number) for row, number in found if row[AGE_BAND] != _EITHER]
         people += self._between_bands(counts, zone)
-        numbers = self._combined(_cases(counts), OF_CASES, "cases")
+        people = [({**row, CATEGORIES: _first_first(row[CATEGORIES])}, number) for row, number in people]
+        numbers = self._combined(_cases(counts), (ORGANISATION,), "cases")
         inside = sorted({row[ORGANISATION] for row, _ in people}) if insiders else []
         columns = _vectors(people, (SEX,), inside)
         tables: dict[str, dict[str, dict[str, Counts]]] = {}
@@ -91,13 +109,8 @@ class CountingStore:
             for (value, sex), count in _vectors(people, (name, SEX), inside).items():
                 tables[name][value][sex] = count
         star = Star({sex: count for (sex,), count in columns.items()}, tables)
-        by_value = {
-            name: {value: count for (value,), count in _vectors(numbers, (name,), inside).items()}
-            for name in OF_CASES
-        }
-        if everything := _vectors(numbers, (), inside):
-            by_value[""] = {"": everything[()]}
-        return star, by_value
+        nobody = (0,) * (1 + len(inside))
+        return Counted(star, _vectors(people, KIND, inside), _vectors(numbers, (), inside).get((), nobody))
 
     def recovered(self, since: date, until: date) -> list[Recovered]:
         """What came back in these days, by person or case, currency and day."""
@@ -137,7 +150,7 @@ class CountingStore:
         known = (persons.c.id, persons.c.born, persons.c.birth_date, persons.c.birth_year, day)
         asked = _written(counts, zone).add_columns(*known).where(_age_band(zone) == _EITHER)
         return [
-            ({name: row[name] for name in DIMENSIONS} | {AGE_BAND: self._band_of(row)}, 1)
+            ({name: row[name] for name in _OF_PEOPLE} | {AGE_BAND: self._band_of(row)}, 1)
             for row in self._connection.execute(asked).mappings()
         ]
 
@@ -171,11 +184,10 @@ def _counts(opened_from: datetime, opened_to: datetime) -> ColumnElement[bool]:
 
 
 def _cases(counts: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a subquery
-    """The cases in which there is anybody, by everything of which a case has one value."""
+    """The cases in which there is anybody, by organisation."""
     somebody = or_(cases.c.member_count > 0, exists().where(members.c.case_id == cases.c.id))
-    of_case = [value.label(name) for name, value in _OF_CASE.items()]
-    asked = select(*of_case, literal_column("1").label("cases")).select_from(_around())
-    return asked.where(counts, somebody).subquery()
+    of_case = [_OF_CASE[ORGANISATION].label(ORGANISATION), literal_column("1").label("cases")]
+    return select(*of_case).select_from(_around()).where(counts, somebody).subquery()
 
 
 def _around() -> FromClause:
@@ -187,13 +199,14 @@ def _around() -> FromClause:
 
 def _people(counts: ColumnElement[bool], zone: ZoneInfo) -> Any:  # noqa: ANN401 - a subquery
     """The people of each case by everything that is counted; those not written down share a row."""
-    of_case = [value.label(name) for name, value in _OF_CASE.items()]
+    of_case = [value.label(name) for name, value in (*_OF_CASE.items(), _ALL_CATEGORIES)]
     number = select(func.count()).where(members.c.case_id == cases.c.id).scalar_subquery()
     missing = (cases.c.member_count - number).label("people")
     not_written = (
         select(
             *of_case, _UNKNOWN.label(SEX), _UNKNOWN.label(AGE_BAND),
-            func.coalesce(cases.c.outcome, OPEN, type_=String).label("outcome"), missing,
+            func.coalesce(cases.c.outcome, OPEN, type_=String).label("outcome"),
+            literal_column(f"'{NO}'").label(HAS_ROW), missing,
         )
         .select_from(_around())
         .where(counts, missing > 0)
@@ -203,17 +216,38 @@ def _people(counts: ColumnElement[bool], zone: ZoneInfo) -> Any:  # noqa: ANN401
 
 def _written(counts: ColumnElement[bool], zone: ZoneInfo) -> Select[*tuple[Any, ...]]:
     """The people who were written down, one by one."""
-    of_case = [value.label(name) for name, value in _OF_CASE.items()]
+    of_case = [value.label(name) for name, value in (*_OF_CASE.items(), _ALL_CATEGORIES)]
     people = _around().join(members, members.c.case_id == cases.c.id)
     return (
         select(
             *of_case, _known(persons.c.sex).label(SEX), _age_band(zone).label(AGE_BAND),
             func.coalesce(members.c.outcome, cases.c.outcome, OPEN, type_=String).label("outcome"),
-            literal_column("1").label("people"),
+            case((_refused(), NO), else_=YES).label(HAS_ROW), literal_column("1").label("people"),
         )
         .select_from(people.join(persons, persons.c.id == members.c.person_id))
         .where(counts)
     )  # fmt: skip
+
+
+def _refused() -> ColumnElement[bool]:
+    """Whether the member's last answer about being counted in reports was a no."""
+    said, later = consents.alias(), consents.alias()
+    # Of the inner question nothing looks at members: it would be asked of all of them at once.
+    newer = exists().where(
+        later.c.case_id == said.c.case_id, later.c.person_id == said.c.person_id,
+        later.c.purpose == _REPORTING, later.c.number > said.c.number,
+    )  # fmt: skip
+    return exists().where(
+        said.c.case_id == members.c.case_id, said.c.person_id == members.c.person_id,
+        said.c.purpose == _REPORTING, said.c.said.in_([Said.REFUSED, Said.WITHDRAWN]), ~newer,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _first_first(categories: str) -> str:
+    """All categories of a case: the first, which is the main one, then the others in order of their codes."""
+    first, *others = json.loads(categories) or [UNKNOWN]
+    return BETWEEN.join([first, *sorted({*others} - {first})])
 
 
 def _known(value: ColumnElement[Any]) -> ColumnElement[str]:
@@ -230,6 +264,8 @@ def _age_band(zone: ZoneInfo) -> ColumnElement[str]:
     return case((unknown, UNKNOWN), (turning.in_(_TURNING), _EITHER), *bands, else_=AGE_BANDS[-1][0])
 
 
+_OF_PEOPLE: Final = (*DIMENSIONS, CATEGORIES, HAS_ROW)
+_ALL_CATEGORIES: Final = (CATEGORIES, cast(cases.c.categories, Text))
 _UNKNOWN: Final[ColumnElement[str]] = literal_column(f"'{UNKNOWN}'")
 _OF_CASE: Final[Mapping[str, ColumnElement[str]]] = {
     "destination": _known(cases.c.destination_country),

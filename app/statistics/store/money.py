@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Float, String, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, String, case, cast, func, literal, select
 
 from app.cases.tables import cases, members
 from app.circumstances.rules import PartyKind
 from app.circumstances.tables import case_parties, parties, recoveries
+from app.statistics.rules.money import Claim
 from app.statistics.rules.scope import Scope
 from app.statistics.store.dimensions import visible
 from app.statistics.store.sql import local_day
@@ -28,17 +29,6 @@ class Added:
     minor: int
     rows: int
     party_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Money in one currency of one month: how many people or cases it is of, and the largest share of one."""
-
-    currency: str
-    month: str
-    of: int
-    largest: int
-    minor: int
 
 
 class MoneyStore:
@@ -59,13 +49,15 @@ class MoneyStore:
         """Money that came back on the days of the period, in the same way."""
         return self._added(_recoveries(scope), days, by_employer=by_employer)
 
-    def claims_spread(self, scope: Scope) -> list[Spread]:
-        """Of how many people the claims of each month and currency are, and the largest of one of them."""
-        return self._spread(_claims(scope))
-
-    def recoveries_spread(self, scope: Scope) -> list[Spread]:
-        """Of how many cases the recoveries of each month and currency are, and the largest of one of them."""
-        return self._spread(_recoveries(scope))
+    def claims(self, scope: Scope) -> list[Claim]:
+        """What each person claims who was written down in the period, by currency and day."""
+        money = _claims(scope)
+        keys = (money.c.owner, money.c.currency, money.c.day)
+        asked = select(*keys, func.sum(money.c.minor).label("minor")).group_by(*keys)
+        return [
+            Claim(str(row.owner), row.currency, int(row.minor), date.fromisoformat(row.day))
+            for row in self._connection.execute(asked)
+        ]
 
     def number_of_claimants(self, scope: Scope) -> dict[str, int]:
         """How many people claim wages, by currency."""
@@ -98,20 +90,6 @@ class MoneyStore:
             )
             for row in self._connection.execute(asked)
         ]  # fmt: skip
-
-    def _spread(self, money: Any) -> list[Spread]:  # noqa: ANN401 - a subquery
-        month = func.substr(money.c.day, 1, 7).label("month")
-        each = select(
-            money.c.currency, month, money.c.owner, func.sum(cast(money.c.minor, Float)).label("minor")
-        ).group_by(money.c.currency, month, money.c.owner).subquery()  # fmt: skip
-        asked = select(
-            each.c.currency, each.c.month, func.count(), func.max(each.c.minor),
-            func.sum(each.c.minor),
-        ).group_by(each.c.currency, each.c.month)  # fmt: skip
-        return [
-            Spread(currency, of_month, of, int(largest), int(minor))
-            for currency, of_month, of, largest, minor in self._connection.execute(asked)
-        ]
 
 
 def _claims(scope: Scope) -> Any:  # noqa: ANN401 - a subquery

@@ -1,15 +1,16 @@
 """How long cases waited, as the database measures it: percentiles by nearest rank, and targets kept."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    CompoundSelect,
     Connection,
     DateTime,
     Integer,
@@ -32,19 +33,23 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.cases.rules.stages import Queue
 from app.cases.tables import case_categories, cases
+from app.escalation.rules.calendar import Calendar, Span
 from app.escalation.rules.ladder import ClockKind, Ladders, Override, Profile
 from app.kernel.urgency import Urgency
-from app.statistics.rules.percentiles import PERCENTS
+from app.statistics.rules.percentiles import PERCENTS, rank_of
 from app.statistics.rules.scope import Scope
-from app.statistics.rules.targets import CLOCKS, Piece, pieces_of_day, span_of
+from app.statistics.rules.targets import CLOCKS, pieces_of_day, span_of
 from app.statistics.store.dimensions import in_scope
-from app.statistics.store.sql import local_day, local_month, seconds_between
+from app.statistics.store.sql import local_day, seconds_between
 
 CLOSE: Final = "close"
 _DONE: Final[Mapping[str, ColumnElement[Any]]] = {
     ClockKind.ACCEPT.value: cases.c.accepted_at,
     ClockKind.FIRST_CONTACT.value: cases.c.first_contact_at,
+    CLOSE: cases.c.closed_at,
 }
+_IN_TIME: Final = "in time"
+_LATE: Final = "late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many cases of an urgency, opened in a month, got in time or late what a clock waits for."""
+    """How many cases of an urgency got in time or late what a clock waits for."""
 
     clock: str
     urgency: str
-    month: str
     in_time: int
     late: int
 
@@ -78,41 +82,46 @@ class TimeStore:
 
     def measured(self, scope: Scope) -> list[Measured]:
         """Each clock for which something was done: all together (`urgency` None), and by urgency."""
-        # Both look at the same waits, which are computed once.
-        waits = _waits(scope).cte("waits").prefix_with("MATERIALIZED")
-        nothing = literal(None, String).label("urgency")
-        asked = union_all(
-            _ranked((waits.c.clock,), waits.c.seconds, nothing),
-            _ranked((waits.c.clock, waits.c.urgency), waits.c.seconds, None),
-        )
+        numbers = self._numbers(scope)
+        if not numbers:
+            return []
+        waits = _waits(scope)
+        by_clock = {clock: {of: n for (name, of), n in numbers.items() if name == clock} for clock in _DONE}
+        asked = union_all(*(_at_ranks(waits, clock, of) for clock, of in by_clock.items() if of))
+        seconds: dict[tuple[str, str | None, int], int] = {}
+        for row in self._connection.execute(asked):
+            seconds[row.clock, None, row.place] = row.seconds
+            seconds[row.clock, row.urgency, row.place_of_urgency] = row.seconds
         return [
             Measured(
-                row.clock, row.urgency, row.number,
-                tuple(getattr(row, f"p{percent}") for percent in PERCENTS), row.longest,
+                clock, urgency, number,
+                tuple(seconds[clock, urgency, rank_of(percent, number)] for percent in PERCENTS),
+                seconds[clock, urgency, number],
             )
-            for row in self._connection.execute(asked)
+            for (clock, urgency), number in numbers.items()
         ]  # fmt: skip
 
-    def done_by_month(self, scope: Scope) -> dict[str, list[int]]:
-        """For each clock, in how many cases it was done, by the month of opening."""
-        waits = _waits(scope, with_month=True).subquery()
-        asked = select(waits.c.clock, func.count().label("number")).group_by(waits.c.clock, waits.c.month)
-        found: dict[str, list[int]] = {}
+    def _numbers(self, scope: Scope) -> Counter[tuple[str, str | None]]:
+        """For each clock, in how many cases it was done: all together (None), and by urgency."""
+        done = [func.count(moment).label(clock) for clock, moment in _DONE.items()]
+        asked = select(cases.c.urgency, *done).where(in_scope(scope)).group_by(cases.c.urgency)
+        found = Counter[tuple[str, str | None]]()
         for row in self._connection.execute(asked):
-            found.setdefault(row.clock, []).append(row.number)
+            for clock, number in zip(_DONE, row[1:], strict=True):
+                if number:
+                    found[clock, None] += number
+                    found[clock, row.urgency] += number
         return found
 
     def kept(self, scope: Scope, ladders: Ladders, now: datetime) -> list[Kept]:
-        """How many targets were kept, by clock, urgency and month of opening."""
-        pieces, opened = self._pieces(scope, ladders), _opened(scope, ladders)
+        """How many targets were kept, by clock and urgency."""
+        opened, pieces = _opened(scope, ladders), self._pieces(scope, ladders)
         judged = union_all(*(_judged(clock, opened, pieces, ladders, now) for clock in CLOCKS)).subquery()
-        of = (judged.c.clock, judged.c.urgency, judged.c.month)
-        asked = select(
-            *of,
-            func.count().filter(judged.c.done == 1, judged.c.within == 1).label("in_time"),
-            func.count().filter(judged.c.within == 0).label("late"),
-        ).group_by(*of)
-        return [Kept(*row) for row in self._connection.execute(asked)]
+        asked = select(*judged.c, func.count().label("number")).group_by(*judged.c)
+        found: dict[tuple[str, str], Counter[str | None]] = {}
+        for row in self._connection.execute(asked):
+            found.setdefault((row.clock, row.urgency), Counter())[row.verdict] += row.number
+        return [Kept(*key, of[_IN_TIME], of[_LATE]) for key, of in found.items()]
 
     def _pieces(self, scope: Scope, ladders: Ladders) -> CTE:
         """The pieces of time of every target on the business clock, for the days on which cases opened."""
@@ -124,48 +133,49 @@ class TimeStore:
         number = (last - first).days + 1 if first and last else 0
         days = [first + timedelta(days=place) for place in range(number)] if first else []
         rows = [
-            _row(clock, level, piece)
+            written
             for level, profile in _profiles(ladders).items()
             if not profile.always
             for clock in CLOCKS
             for day in days
-            for piece in pieces_of_day(ladders.calendar, span_of(profile, clock), day)
+            for written in _rows_of_day(ladders.calendar, span_of(profile, clock), day, (clock, level))
         ]
-        return _as_rows(json.dumps(rows), sqlite=self._connection.dialect.name == "sqlite")
+        return _as_rows(f"[{','.join(rows)}]", sqlite=self._connection.dialect.name == "sqlite")
 
 
-def _waits(scope: Scope, *, with_month: bool = False) -> CompoundSelect[Any]:
-    moments: dict[str, ColumnElement[Any]] = {**_DONE, CLOSE: cases.c.closed_at}
-    month = [local_month(cases.c.opened_at, scope.zone).label("month")] if with_month else []
-    return union_all(*(
-        select(
-            literal(clock, String).label("clock"), cases.c.urgency, *month,
-            seconds_between(cases.c.opened_at, moment).label("seconds"),
-        ).where(in_scope(scope), moment.is_not(None))
-        for clock, moment in moments.items()
-    ))  # fmt: skip
+def _waits(scope: Scope) -> CTE:
+    """How many seconds each case waited, by clock; none where it was not done."""
+    seconds = (seconds_between(cases.c.opened_at, moment).label(clock) for clock, moment in _DONE.items())
+    found = select(cases.c.urgency, *seconds).where(in_scope(scope))
+    return found.cte("waits").prefix_with("MATERIALIZED")
 
 
-def _ranked(
-    of: tuple[ColumnElement[Any], ...], seconds: ColumnElement[int], urgency: ColumnElement[Any] | None
-) -> Select[Any]:
-    """Count, percentiles by nearest rank, and the longest of each group."""
-    ranked = select(
-        *of, seconds.label("seconds"),
-        func.row_number().over(partition_by=of, order_by=seconds).label("rank"),
-        func.count().over(partition_by=of).label("number"),
-    ).subquery()  # fmt: skip
-    named = [ranked.c[one.key or ""] for one in of]
-    percentiles = (
-        func.min(ranked.c.seconds)
-        .filter(ranked.c.rank * 100 >= ranked.c.number * percent)
-        .label(f"p{percent}")
-        for percent in PERCENTS
+def _at_ranks(waits: CTE, clock: str, numbers: Mapping[str | None, int]) -> Select[Any]:
+    """The waits that stand where a percentile or the longest is read, among all and among their urgency.
+
+    The places among all and in each urgency are counted along one order: there is one sort a clock.
+    """
+    seconds, levels = waits.c[clock], [level for level in numbers if level is not None]
+    places = [
+        func.count().filter(waits.c.urgency == level).over(order_by=seconds, rows=(None, 0)).label(level)
+        for level in levels
+    ]
+    place = func.count().over(order_by=seconds, rows=(None, 0)).label("place")
+    ranked = (
+        select(waits.c.urgency, seconds.label("seconds"), place, *places)
+        .where(seconds.is_not(None))
+        .subquery()
     )
-    columns = [*named, *([] if urgency is None else [urgency])]
+    ranks = {
+        level: [*(rank_of(percent, number) for percent in PERCENTS), number]
+        for level, number in numbers.items()
+    }
+    of_urgency = case(*((ranked.c.urgency == level, ranked.c[level]) for level in levels))
+    wanted = (and_(ranked.c.urgency == level, ranked.c[level].in_(ranks[level])) for level in levels)
     return select(
-        *columns, func.count().label("number"), func.max(ranked.c.seconds).label("longest"), *percentiles
-    ).group_by(*named)
+        literal(clock, String).label("clock"), ranked.c.urgency, ranked.c.seconds, ranked.c.place,
+        of_urgency.label("place_of_urgency"),
+    ).where(or_(ranked.c.place.in_(ranks[None]), *wanted))  # fmt: skip
 
 
 def _opened(scope: Scope, ladders: Ladders) -> CTE:
@@ -177,8 +187,7 @@ def _opened(scope: Scope, ladders: Ladders) -> CTE:
     return (
         select(
             cases.c.urgency, cases.c.opened_at, cases.c.accepted_at, cases.c.first_contact_at,
-            cases.c.closed_at, local_month(cases.c.opened_at, scope.zone).label("month"),
-            local_day(cases.c.opened_at, scope.zone).label("day"), level.label("level"),
+            cases.c.closed_at, local_day(cases.c.opened_at, scope.zone).label("day"), level.label("level"),
         )
         .where(in_scope(scope))
         .cte("opened")
@@ -206,41 +215,48 @@ def _overridden(override: Override) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _judged(clock: ClockKind, opened: CTE, pieces: CTE, ladders: Ladders, now: datetime) -> Any:  # noqa: ANN401 - SQL
-    """Each case: whether it was `done`, and whether the wait is or was `within` the target."""
+def _judged(clock: ClockKind, opened: CTE, pieces: CTE, ladders: Ladders, now: datetime) -> Select[Any]:
+    """The urgency of each case, and whether it got what the clock waits for in time."""
+    on_piece = and_(
+        pieces.c.clock == clock.value, pieces.c.level == opened.c.level, pieces.c.day == opened.c.day,
+        opened.c.opened_at >= pieces.c.begins, opened.c.opened_at < pieces.c.ends,
+    )  # fmt: skip
+    verdict = _verdict(clock, opened, pieces, ladders, now).label("verdict")
+    named = literal(clock.value, String).label("clock")
+    return select(named, opened.c.urgency, verdict).select_from(opened.outerjoin(pieces, on_piece))
+
+
+def _verdict(
+    clock: ClockKind, opened: CTE, piece: CTE, ladders: Ladders, now: datetime
+) -> ColumnElement[str]:
+    """Whether a case got in time or late what the clock waits for; NULL while it waits and is not late."""
     done = opened.c.accepted_at if clock is ClockKind.ACCEPT else opened.c.first_contact_at
     # A case that was closed without it waits no longer; one that is open waits until now.
     ended = func.coalesce(done, opened.c.closed_at, literal(now, DateTime(timezone=True)))
     lasted = seconds_between(opened.c.opened_at, ended)
     always = [
-        (opened.c.level == level, lasted <= int(span_of(profile, clock).on_every_clock.total_seconds()))
+        (opened.c.level == level, lasted > int(span_of(profile, clock).on_every_clock.total_seconds()))
         for level, profile in _profiles(ladders).items()
         if profile.always
     ]
-    within = case(
-        *((condition, case((kept, 1), else_=0)) for condition, kept in always),
-        (pieces.c.by.is_not(None), case((ended <= pieces.c.by, 1), else_=0)),
-        else_=case((lasted <= pieces.c.seconds, 1), else_=0),
-    )
-    on_piece = and_(
-        pieces.c.clock == clock.value, pieces.c.level == opened.c.level, pieces.c.day == opened.c.day,
-        opened.c.opened_at >= pieces.c.begins, opened.c.opened_at < pieces.c.ends,
-    )  # fmt: skip
-    return select(
-        literal(clock.value, String).label("clock"), opened.c.urgency, opened.c.month,
-        case((done.is_not(None), 1), else_=0).label("done"), within.label("within"),
-    ).select_from(opened.outerjoin(pieces, on_piece))  # fmt: skip
+    late = case(*always, (piece.c.by.is_not(None), ended > piece.c.by), else_=lasted > piece.c.seconds)
+    return case((late, _LATE), (done.is_not(None), _IN_TIME), else_=literal(None, String))
 
 
 def _profiles(ladders: Ladders) -> dict[str, Profile]:
     return {level.value: ladders.profile(level.value) for level in Urgency}
 
 
-def _row(clock: ClockKind, level: str, piece: Piece) -> list[Any]:
-    by = _text(piece.by) if piece.by else None
-    return [
-        clock.value, level, piece.day.isoformat(), _text(piece.begins), _text(piece.ends), by, piece.seconds,
-    ]  # fmt: skip
+@lru_cache(maxsize=8_192)
+def _rows_of_day(calendar: Calendar, span: Span, day: date, of: tuple[ClockKind, str]) -> tuple[str, ...]:
+    """The pieces of a day as JSON: to write them takes as long as to judge all cases by them."""
+    return tuple(
+        json.dumps([
+            *of, piece.day.isoformat(), _text(piece.begins), _text(piece.ends),
+            _text(piece.by) if piece.by else None, piece.seconds,
+        ])
+        for piece in pieces_of_day(calendar, span, day)
+    )  # fmt: skip
 
 
 def _text(moment: datetime) -> str:
