@@ -44,6 +44,8 @@ _LATIN_TE: Final = re.compile(rf"(?<=[a-z] )(tee?){_CALLED}")
 _REACH: Final = 48  # characters before the particle in which a denial makes the sentence a statement
 _SHORTEST_CLAUSE: Final = 6  # characters; less stands alone because somebody likes blanks
 _TAIL: Final = 24  # characters at the end of a text in which the particle stands
+_CLAUSE_END: Final = re.compile("[ ,.!?]+")
+_PARTICLES: Final = ("ទេ", "អត់", "មែន")
 _DENIED: Final = re.compile(
     "មិន|អត់|គ្មាន|រឹត|អិត|ពុំ|(?<!្)លែង|កុំ|ខាន|តែ"
     "|(?<![a-z])(?:min|mn|ot|ott|kmean|khmean|leng|pum|kom|khan|tae|et|no|not)(?![a-z])"
@@ -90,3 +92,13 @@ def _openings(loose: str) -> Iterator[tuple[str, int, int]]:
         yield "may_start", *may.span(1)
     for later in _LATER.finditer(loose):
         yield "question_start", *later.span(1)
+
+
+def inner_questions(loose: str) -> Iterator[tuple[int, int]]:
+    """Where a clause before the last ends in the particle of doubt without a denial in it."""
+    begin = 0
+    for pause in _CLAUSE_END.finditer(loose):
+        clause = loose[begin : pause.start()]
+        if clause.endswith(_PARTICLES) and not _DENIED.search(clause):
+            yield pause.start() - 1, pause.start()
+        begin = pause.end()

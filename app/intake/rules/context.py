@@ -217,6 +217,11 @@ def _threats(index: Index, beside: frozenset[str]) -> list[Hit]:
     return threats
 
 
+def threatened(index: Index) -> bool:
+    """Whether somebody sets a condition: "he says if I leave, …"."""
+    return _is_threatened(index) or bool(_threats(index, _VIOLENCE))
+
+
 def _is_threatened(index: Index) -> bool:
     """Whether it is the boss who says "if …"; what people say is hearsay."""
     bosses = [hit.end for hit in _hits(index, _BOSSES)]

@@ -17,14 +17,19 @@ from app.kernel.urgency import Urgency
 SCRIPTS: Final = ("khmer", "latin", "english", "thai", "malay")
 _TERM_FIELDS: Final = frozenset({"term", "script", "weight", "note"})
 _PATTERN_FIELDS: Final = frozenset({"id", "words", "order", "gap", "without", "weight", "urgency", "means"})
-_FILE_FIELDS: Final = frozenset({"category", "reviewed_by_native_speaker", "groups", "phrases", "rules"})
+_SIGN_FIELDS: Final = frozenset({"id", "words", "order", "gap", "without", "beside", "points", "means"})
+_FILE_FIELDS: Final = frozenset({
+    "category", "reviewed_by_native_speaker", "groups", "phrases", "rules", "signs",
+})  # fmt: skip
 _PLACE_FIELDS: Final = frozenset({"country", "words"})
 _DEFAULT_GAP: Final = 14
 # Found by the program, not by a term: a number in digits, the mark of a question, how one begins or ends.
 BUILT_IN: Final = frozenset({
     "digits", "question_mark", "question_start", "question_end", "clause_question", "which_end",
-    "may_start",
+    "may_start", "inner_question", "text_start", "text_end", "harm", "harm_part", "harm_sudden",
+    "harm_single", "harm_many",
 })  # fmt: skip
+_MOST_POINTS: Final = 100
 # Values stay text: what a value must be is checked here, where the error can name file, line and field.
 _LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -66,6 +71,18 @@ class Pattern:
     weight: float
     urgency: Urgency | None
     category: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What speaks for a report (points above 0) or for a question or thanks (below): see `speech.py`.
+
+    Where `beside` names a kind of harm, the pattern counts only within its gap of one.
+    """
+
+    pattern: Pattern
+    points: int
+    beside: str | None
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,7 @@ class Lexicon:
     terms: tuple[Term, ...]
     phrases: Plan
     rules: Plan
+    signs: tuple[Sign, ...]
     places: Mapping[str, str]
     tries: Tries
 
@@ -170,6 +188,7 @@ def _load(folder: Path) -> Lexicon:
         terms=tuple(live),
         phrases=Plan.of(_in_order(phrases)),
         rules=Plan.of(rules),
+        signs=tuple(sign for sheet in sheets for sign in sheet.signs()),
         places=countries,
         tries=build_tries((t.script, t.text, t.group, t.weight) for t in live),
     )
@@ -282,8 +301,28 @@ class _Sheet:
             return []
         return [self._pattern(node) for node in self.sequence(self.top[kind], kind)]
 
-    def _pattern(self, node: yaml.Node) -> Pattern:
-        fields = self.mapping(node, "rule", allowed=_PATTERN_FIELDS)
+    def signs(self) -> list[Sign]:
+        if "signs" not in self.top:
+            return []
+        return [self._sign(node) for node in self.sequence(self.top["signs"], "signs")]
+
+    def _sign(self, node: yaml.Node) -> Sign:
+        fields = self.mapping(node, "sign", allowed=_SIGN_FIELDS)
+        if "points" not in fields:
+            raise self.wrong(node, "points", "is missing")
+        try:
+            points = int(self.plain(fields["points"]))
+        except ValueError:
+            raise self.wrong(fields["points"], "points", "must be a whole number") from None
+        if abs(points) > _MOST_POINTS:
+            raise self.wrong(fields["points"], "points", "is out of range")
+        beside = self.plain(fields["beside"]) if "beside" in fields else None
+        if beside not in {None, "harm", "harm_sudden"}:
+            raise self.wrong(fields["beside"], "beside", "must be harm or harm_sudden")
+        return Sign(self._pattern(node, allowed=_SIGN_FIELDS), points, beside)
+
+    def _pattern(self, node: yaml.Node, *, allowed: frozenset[str] = _PATTERN_FIELDS) -> Pattern:
+        fields = self.mapping(node, "rule", allowed=allowed)
         for needed in ("id", "words"):
             if needed not in fields:
                 raise self.wrong(node, needed, "is missing")
@@ -312,7 +351,7 @@ class _Sheet:
 
     def check_groups(self, known: set[str]) -> None:
         """Refuse a phrase or rule that names a group which no file defines."""
-        for kind in ("phrases", "rules"):
+        for kind in ("phrases", "rules", "signs"):
             for node in self.sequence(self.top[kind], kind) if kind in self.top else []:
                 fields = self.mapping(node, "rule")
                 for field in ("words", "without"):

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.intake.rules import quantities
-from app.intake.rules.context import asks_in_general, standing, wondered
+from app.intake.rules.context import asks_in_general, standing, threatened, wondered
 from app.intake.rules.lexicon import Lexicon
 from app.intake.rules.patterns import Index, Match, grow, surest
 from app.intake.rules.places import destination
 from app.intake.rules.scanning import Hit, View, scan, view
+from app.intake.rules.speech import QUESTION, Held, signs_held, tells
 from app.kernel.language import Language, Script
 from app.kernel.urgency import Urgency, most_urgent
 
@@ -21,6 +22,7 @@ _ENOUGH: Final = 0.75
 _SURE_ENOUGH: Final = 0.55
 _MANY_MONTHS: Final = 5
 _MOST_REASONS: Final = 16
+_MOST_SIGNS: Final = 6
 _USUAL: Final = {
     "detention": Urgency.U2, "unpaid_wages": Urgency.U3, "forced_extension": Urgency.U2,
     "passport_confiscation": Urgency.U3, "physical_abuse": Urgency.U1, "sexual_violence": Urgency.U1,
@@ -74,10 +76,21 @@ def decide(text: str, lexicon: Lexicon) -> Decision:
     matches = [match for rule in lexicon.rules.possible(index.present) if (match := surest(index, rule))]
     reporting, idle = _reporting(matches, index, seen.loose)
     categories, reasons = _categories(reporting, index, wonders=bool(idle))
+    asked: list[Held] = []
+    turned: list[Match] = []
+    if set(categories) - _CALM:
+        harms = [match for match in reporting if match.rule.category not in _CALM]
+        held = signs_held(index, harms, seen.loose, lexicon.signs)
+        if not tells(held) and not threatened(index):
+            asked, turned = held, harms
+            calm = [match for match in reporting if match.rule.category in _CALM]
+            wonders = any(one.sign.pattern.id == QUESTION for one in held)
+            categories, reasons = _categories(calm, index, wonders=wonders)
     counts = _amounts(seen, index, categories)
-    urgency, why = _urgency(matches, categories, counts.raised + _looked_at(idle))
+    urgency, why = _urgency(matches, categories, counts.raised + _looked_at(idle) + _kept(turned))
     place = destination(hits, lexicon.places)
     told = [_reason(seen, match) for match in [*reasons, *why][:_MOST_REASONS]] + [*counts.reasons]
+    told = [_sign(seen, one) for one in _strongest(asked)] + told
     if not told:
         told = [Reason(UNRECOGNISED, None, 0, 0, "")]
     return Decision(
@@ -110,6 +123,14 @@ def _looked_at(idle: list[Match]) -> tuple[Urgency, ...]:
         return ()
     levels = {match.rule.urgency or _USUAL.get(match.rule.category or "", Urgency.U3) for match in idle}
     return (Urgency.U2 if Urgency.U1 in levels else Urgency.U3,)
+
+
+def _kept(turned: list[Match]) -> tuple[Urgency, ...]:
+    """How soon a human looks at what the signs took for a question or thanks: as if it were a report, but
+    nobody is woken.
+    """
+    levels = [match.rule.urgency or _USUAL.get(match.rule.category or "", Urgency.U3) for match in turned]
+    return (max(most_urgent(levels), Urgency.U2),) if levels else ()
 
 
 def _categories(matches: list[Match], index: Index, *, wonders: bool) -> tuple[tuple[str, ...], list[Match]]:
@@ -169,7 +190,7 @@ def _urgency(
     matches = list(matches)
     signals = [match for match in matches if match.rule.category is None and match.weight >= _ENOUGH]
     settled = not categories and any(match.rule.category == NOT_RELEVANT for match in matches)
-    if categories == (INFORMATION,) or settled:
+    if categories == (INFORMATION,) or settled or (raised and not categories):
         signals = [match for match in signals if match.rule.id in _CALLS_FOR_RESCUE]
     levels = [match.rule.urgency for match in signals if match.rule.urgency] + list(raised)
     for category in categories:
@@ -190,6 +211,17 @@ def _reason(seen: View, match: Match) -> Reason:
     category = match.rule.category
     name = f"{category or 'urgency'}.{match.rule.id}"
     return Reason(name, category, start, end, seen.raw[start:end])
+
+
+def _strongest(held: list[Held]) -> list[Held]:
+    """The signs that made a question or thanks of what names a harm, the strongest first."""
+    against = [one for one in held if one.sign.points < 0]
+    return sorted(against, key=lambda one: one.sign.points)[:_MOST_SIGNS]
+
+
+def _sign(seen: View, held: Held) -> Reason:
+    start, end = seen.span(held.start, held.end)
+    return Reason(f"speech.{held.sign.pattern.id}", None, start, end, seen.raw[start:end])
 
 
 def _amount_reason(seen: View, amount: quantities.Amount, rule: str) -> Reason:
