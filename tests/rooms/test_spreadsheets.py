@@ -72,7 +72,7 @@ def test_months_and_bands_of_ages_stay_what_they_are(maker: Maker, tmp_path: Pat
     for _ in range(11):
         maker.a_member(maker.a_case(), sex="female", birth_date=date(2012, 1, 1))
     [rows] = opened(maker.make(Profile.ANONYMISED).files[0], tmp_path).values()
-    assert set(column(rows, Sheet.PEOPLE, "ageBroad")) == {"9--17"}
+    assert set(column(rows, Sheet.PEOPLE, "ageBroad")) == {"0--17"}
     months = {
         cell if isinstance(cell, str) else f"{cell:%Y-%m}" for cell in column(rows, Sheet.PEOPLE, "month")
     }
