@@ -139,6 +139,7 @@ def test_what_the_signs_make_a_question_says_so_and_is_looked_at(
         "thank you for the number, but now they beat us",
         "ke jak sor bontop, trov tver mech",
         "ថៅកែថាបើរត់ គេវាយសម្លាប់ តើត្រូវធ្វើម៉េច",
+        "ថៅកែថា បើយើងប្ដឹង គេបាញ់ចោល តើអាចប្ដូរការងារបានទេ",
         "ថៅកែបង្ខំប្អូនស្រីខ្ញុំឱ្យធ្វើការ",
         "ខ្ញុំត្រូវថៅកែលក់",
         "តៃកុងរុញមិត្តខ្ញុំធ្លាក់ទឹក",
