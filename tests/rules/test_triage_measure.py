@@ -20,6 +20,8 @@ TEXTS = Path(__file__).parent / "khmer"
 # A set full of words of danger in which nobody is in danger: more of it is taken for an emergency.
 HARDER = {"twentysecond.jsonl"}
 KEPT_APART = TEXTS / "heldout.jsonl"
+# Written when the words stood as they are, and never used to change them: the aims are asked of these.
+NEVER_USED = ("twentythird.jsonl", "twentyfourth.jsonl", "twentyfifth.jsonl")
 LIMIT = 1600  # characters of the longest joined text
 
 
@@ -144,6 +146,20 @@ def test_the_traffic_of_a_hotline_is_understood(
     assert report["emergency"]["recall"] >= recall
     assert report["emergency"]["precision"] >= (0.7 if file in HARDER else 0.8)
     assert report["false_alarms"]["rate"] <= alarms
+
+
+def test_the_aims_hold_on_texts_that_were_never_used(lexicon: Lexicon) -> None:
+    alarms = calm = 0
+    for name in NEVER_USED:
+        rows = read_labelled(TEXTS / name)
+        report = measure([Labelled(row, decide(row.text, lexicon)) for row in rows])
+        assert report["micro"]["f1"] >= 0.75, name
+        assert report["emergency"]["recall"] >= 0.85, name
+        assert report["emergency"]["precision"] >= 0.6, name
+        alarms += report["false_alarms"]["count"]
+        calm += report["false_alarms"]["of"]
+    assert calm == 180
+    assert alarms / calm <= 0.05
 
 
 def test_no_pattern_that_holds_is_passed_over(lexicon: Lexicon) -> None:
