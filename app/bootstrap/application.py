@@ -143,7 +143,7 @@ class Application:
             Loop("anchors", Hourly(self._anchor).step),
             Loop("recordings", self.recordings.step),
             Loop("retention", self.retention.step),
-            Loop("forgetting", self.forgetting.step),
+            Loop("forgetting", replace(self.forgetting, make_way=self.make_way).step),
             Loop("breaches", BreachTimer(self.office).step),
             Loop("attachments", self.attachments.step),
             Loop("exports", replace(self.exports, apart=Apart(_MAKER, self.settings)).step),

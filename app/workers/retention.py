@@ -26,12 +26,13 @@ class Forgetting:
     """Lets go, every hour, of what identifies people in cases whose time is over.
 
     Each case is a transaction of its own: whoever dies goes on where it was, and one case that cannot
-    be handled does not hold up the others.
+    be handled does not hold up the others. Before each, others may go first: there may be very many.
     """
 
     office: Office
     files: FileStore
     note_erasures: Callable[[], int]  # in the ledger, where somebody died before they stood in it
+    make_way: Callable[[], None] = lambda: None
     _next_at: datetime | None = None
 
     def step(self, now: datetime) -> bool:
@@ -71,6 +72,7 @@ class Forgetting:
             if not found:
                 return done, len(failed)
             for one in found:
+                self.make_way()
                 try:
                     changed = handle(one)
                 except Exception as problem:  # noqa: BLE001 - undone; the next hour tries it again
@@ -94,11 +96,13 @@ class Forgetting:
             last = found
 
     def _mend_some(self, now: datetime) -> bool:
+        self.make_way()
         with self.office.work(now) as uow:
             return mending.mend(uow, now=now) > 0
 
     def _know_phones(self, after: tuple[UUID, UUID] | None, now: datetime) -> tuple[UUID, UUID] | None:
         """The person and case that were looked at last; None where nobody is left."""
+        self.make_way()
         with self.office.work(now) as uow:
             found = mending.next_people(uow, after)
             mending.know_phones(uow, found, now=now)

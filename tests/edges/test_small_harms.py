@@ -1,6 +1,7 @@
 """Small ways to do harm, each closed: guesses, limits, silence, phones that are written beside people."""
 
 import threading
+from dataclasses import replace
 from hashlib import sha256
 from uuid import uuid4
 
@@ -154,6 +155,23 @@ def test_phones_that_an_older_version_did_not_know_as_ways_become_ways(here: Ins
     for _ in range(2):
         here.application.forgetting.once(here.clock.now())
         assert len(here.ask(desk.worker, "GET", path).json()["items"]) == 1
+
+
+def test_texts_go_first_before_each_step_of_what_an_older_version_left(here: Installation) -> None:
+    for _ in range(2):
+        ProtectionDesk(here)
+    with here.office.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM case_phone")
+    at_work: list[int] = []
+
+    def make_way() -> None:
+        with here.office.database.read() as connection:
+            at_work.append(connection.exec_driver_sql("SELECT count(*) FROM case_phone").scalar_one())
+
+    replace(here.application.forgetting, make_way=make_way).once(here.clock.now())
+    assert at_work[0] == 0  # before anything was mended
+    assert at_work[-1] == 2
+    assert len(at_work) > 2
 
 
 # What devices said ----------------------------------------------------------------------------------------
