@@ -148,6 +148,13 @@ def test_the_traffic_of_a_hotline_is_understood(
     assert report["false_alarms"]["rate"] <= alarms
 
 
+def test_words_that_may_be_names_and_numbers_are_not_remembered() -> None:
+    lexicon = load_lexicon(CONFIG)
+    decide("sokhavuth borinthida 0812345678 ot ban luy, boss keep passport", lexicon)
+    assert {"luy", "passport"} <= set(lexicon.tries.met)
+    assert not {"sokhavuth", "borinthida", "0812345678"} & set(lexicon.tries.met)
+
+
 def test_the_aims_hold_on_texts_that_were_never_used(lexicon: Lexicon) -> None:
     alarms = calm = 0
     for name in NEVER_USED:

@@ -77,9 +77,15 @@ def _known(texts: list[str], tries: Tries) -> list[Word]:
         made = {text: _word(text, heard, tries) for text, heard in zip(fresh, sounds(fresh), strict=True)}
         if len(met) > _WORDS_KEPT:
             met.clear()
-        met.update(made)
+        # What the lexicon does not know may be somebody's name, and a number their phone: not remembered.
+        met.update((text, word) for text, word in made.items() if _is_of_the_lexicon(word))
         known.update(made)
     return [word for text in texts if (word := known[text])]
+
+
+def _is_of_the_lexicon(word: Word) -> bool:
+    found = word.begun or word.parts or word.stems or word.english or word.khmer or word.malay
+    return bool(found) and not word.is_number
 
 
 def _word(text: str, heard: str, tries: Tries) -> Word:
