@@ -149,7 +149,8 @@ def cases(
     """Cases opened in the period, and their people, by one dimension or two.
 
     The published view has one dimension, sex, or both, and no filters; counts that could give somebody
-    away are null, with `suppressed: true`.
+    away are null, with `suppressed: true`. It tells people by each, and cases of everybody together only:
+    by a dimension `cases` is null.
     """
     wished = wished.narrowed(narrowed)
     return wished.answered(CasesOut, table=service.cases(wished.office, wished.noted("cases"), by))
