@@ -7,6 +7,7 @@ ask for one.
 import gc
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 
 from app.store.database import Database
 from app.store.migrations import upgrade
+from app.workers.loops import heartbeat_name
 from tests.cluster import HOW_TO_GET_ONE, Cluster, start_cluster
 from tests.makers import Installation, an_installation, settings_for
 from tests.reused import Reused
@@ -134,6 +136,10 @@ def install(new_database: Callable[[], str], tmp_path: Path) -> Iterator[Callabl
         return made[-1]
 
     yield make
+    # A worker that was stopped on a busy machine may be at a last step, with a connection of its own.
+    for thread in threading.enumerate():
+        if thread.name.startswith(heartbeat_name("")):
+            thread.join(timeout=10)
     for installation in made:
         if "inbox" in vars(installation.application):
             installation.application.inbox.close()

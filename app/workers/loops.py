@@ -53,7 +53,8 @@ class Worker:
     def start(self) -> None:
         """Begin, and come back at once."""
         for loop in self.loops:
-            thread = threading.Thread(target=self._run, args=(loop,), name=loop.name, daemon=True)
+            name = heartbeat_name(loop.name)
+            thread = threading.Thread(target=self._run, args=(loop,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -67,7 +68,8 @@ class Worker:
         end = time.monotonic() + _STEPS_END_WITHIN.total_seconds()
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        hanging = [thread.name for thread in self._threads if thread.is_alive()]
+        pairs = zip(self.loops, self._threads, strict=False)  # one that was never started has no threads
+        hanging = [loop.name for loop, thread in pairs if thread.is_alive()]
         if hanging:
             _LOG.warning("stopped_in_a_step", loops=hanging)
 
