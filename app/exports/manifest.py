@@ -3,15 +3,13 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from app import __version__
 from app.exports.rules.asking import Wanted
 from app.exports.rules.columns import SCHEMA_VERSION
 from app.exports.writers.tables import Written
 from app.kernel.clock import utc_text
-
-_PIECE: Final = 1024 * 1024
 
 
 def about(wanted: Wanted, *, generated_at: str, snapshot_at: str) -> dict[str, Any]:

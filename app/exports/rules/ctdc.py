@@ -122,4 +122,3 @@ _NO_COUNTRY: Final = re.compile("X|Q(?!AT)")
 # Letters of countries that are no more, or are called otherwise today. Source: ISO 3166-3.
 _FORMER: Final = frozenset({"BUR", "ZAR", "DDR", "FXX", "TMP", "YMD"})
 _THREE_LETTERS: Final = _three_letters()
-COUNTRIES: Final = tuple(sorted(set(_THREE_LETTERS.values())))

@@ -59,7 +59,6 @@ _THOUGHT_OF: Final = frozenset({"if", "when_word"})
 _ASKERS: Final = frozenset({"asker"})
 _BESIDE_THE_POINT: Final = frozenset({"hearsay", "inquiry_word", "help_q", "help_noun", "general_kin"})
 _CALLS: Final = frozenset({"help", "urgent"})
-_FAMILY: Final = frozenset({"kin"})
 _DONE: Final = frozenset({"already"})
 _MODAL: Final = frozenset({"can_modal", "can_q"})
 # "We" is anybody in a question; what was done to "us" is told by `own_told`.

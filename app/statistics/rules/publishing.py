@@ -11,7 +11,6 @@ from app.kernel.refusal import Refusal
 from app.statistics.rules.beside import Beside
 from app.statistics.rules.suppression import Counts, Star, Told, is_fit, tell
 
-LEAST_K: Final = 5
 UNKNOWN: Final = "unknown"
 OPEN: Final = "open"  # the outcome of whoever has none yet
 SEX: Final = "sex"

@@ -6,7 +6,7 @@ group that can be described by rows and columns, of one dimension or of all toge
 open that the group holds k people or more, or makes certain that it holds nobody.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
@@ -67,13 +67,13 @@ def tell(star: Star, k: int) -> Telling:
     return Telling(total=True, columns=columns, rows=rows)
 
 
-def apart(parts: Line, k: int, never: Collection[str] = ()) -> frozenset[str] | None:
+def apart(parts: Line, k: int) -> frozenset[str] | None:
     """The parts of a known total that can each be told; None where not even their names can.
 
-    Parts below `k` are hidden, and those of `never`; then the smallest others, until what is missing to the
-    total, less one for each hidden part but one (all know that it is not empty), is `k` or more.
+    Parts below `k` are hidden; then the smallest others, until what is missing to the total, less one for
+    each hidden part but one (all know that it is not empty), is `k` or more.
     """
-    hidden = {name for name, count in parts.items() if name in never or not is_fit(count, k)}
+    hidden = {name for name, count in parts.items() if not is_fit(count, k)}
     spare = sorted(parts.keys() - hidden, key=lambda name: (parts[name], name))
     while hidden and not is_fit(added(parts[name] for name in hidden), k + len(hidden) - 1):
         if not spare:
